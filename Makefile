@@ -1,0 +1,112 @@
+# Portcullis. Everything a contributor does is a target here; `make` alone lists them.
+# Needs Go, make and git (and gcc for `make race`). What else it needs, it builds itself under .tools/.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO       ?= go
+BIN      := bin/portcullis
+ARGS     ?=
+PKGS     ?= ./...
+FUZZTIME ?= 10s
+BENCH    ?= .
+COUNT    ?= 6
+ROUNDS   ?= 50
+
+# Development tools are pinned in tools.mod and built once: the folder's name is a digest of the pins
+# and of the toolchain, so that a changed pin can never run an old tool.
+TOOLS_KEY := $(shell { cat tools.mod tools.sum; $(GO) env GOVERSION GOOS GOARCH; } | git hash-object --stdin)
+export TOOLS_BIN ?= $(CURDIR)/.tools/$(TOOLS_KEY)
+TOOLS := $(TOOLS_BIN)/.complete
+
+##@ Run
+
+.PHONY: up
+up: build ## Build, create what is missing, and run a whole zone (ARGS='--data DIR')
+	@exec $(BIN) up $(ARGS)
+
+.PHONY: demo
+demo: build ## Tell the story of a governed action, with real processes
+	@exec $(BIN) demo $(ARGS)
+
+.PHONY: build
+build: ## Build ./bin/portcullis
+	@$(GO) build -o $(BIN) ./cmd/portcullis
+
+##@ Verify
+
+.PHONY: test
+test: ## Run every test
+	$(GO) test $(PKGS)
+
+.PHONY: race
+race: ## Run every test under the race detector
+	$(GO) test -race $(PKGS)
+
+.PHONY: check
+check: vet gen-check lint build ## All gates before a commit: vet, generated files, lint, build, short tests
+	$(GO) test -short $(PKGS)
+
+.PHONY: vet
+vet: ## Compile everything, tests too, and run go vet
+	$(GO) vet $(PKGS)
+
+.PHONY: lint
+lint: $(TOOLS) ## Lint Go and schemas, formatting too; refuse breaking schema changes
+	$(TOOLS_BIN)/golangci-lint run $(PKGS)
+	$(GO) fix -diff $(PKGS)
+	$(TOOLS_BIN)/buf lint
+	$(TOOLS_BIN)/buf format schemas --diff --exit-code
+	house/breaking.sh
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME; stop at the first crash
+	@house/fuzz.sh $(FUZZTIME) $(PKGS)
+
+.PHONY: kill-loop
+kill-loop: ## Kill real processes ROUNDS times; no acknowledged record lost, no action repeated
+	$(GO) test -run '^TestKillLoop$$' -count=1 -timeout=30m ./cmd/portcullis -rounds=$(ROUNDS)
+
+.PHONY: bench
+bench: $(TOOLS) ## Run benchmarks (BENCH='Decide', COUNT=6) and summarise them
+	@mkdir -p .bench
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count=$(COUNT) $(PKGS) | tee .bench/latest.txt
+	@$(TOOLS_BIN)/benchstat .bench/latest.txt
+
+##@ Change
+
+.PHONY: gen
+gen: $(TOOLS) ## Generate code from schemas, then run go generate
+	$(TOOLS_BIN)/buf generate
+	$(GO) generate ./...
+
+.PHONY: gen-check
+gen-check: $(TOOLS) ## Fail if a generated file is not what `make gen` would write
+	@house/gen-check.sh
+
+.PHONY: fmt
+fmt: $(TOOLS) ## Format Go code and schemas in place
+	$(TOOLS_BIN)/golangci-lint fmt
+	$(TOOLS_BIN)/buf format schemas -w
+
+.PHONY: setup
+setup: $(TOOLS) ## Fetch modules and build the development tools (a few minutes, once)
+	$(GO) mod download
+	@echo "ready: tools in $(TOOLS_BIN)"
+
+.PHONY: clean
+clean: ## Remove what make built
+	rm -rf bin .tools .bench
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# No prerequisites: the digest in the path already says whether it is current.
+$(TOOLS):
+	@echo "building development tools (a few minutes, once per change of tools.mod)" >&2
+	@GOBIN=$(TOOLS_BIN) $(GO) install -modfile=tools.mod -ldflags='-s -w' tool
+	@touch $@

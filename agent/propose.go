@@ -1,0 +1,149 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/portcullis-dev/portcullis/core/ledger"
+	"github.com/portcullis-dev/portcullis/core/trust"
+	"github.com/portcullis-dev/portcullis/schemas"
+	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
+	"github.com/portcullis-dev/portcullis/streams"
+	"github.com/portcullis-dev/portcullis/streams/outbox"
+)
+
+// Request is one action that an agent asks for. Tool and Resource are required.
+type Request struct {
+	Tool        string
+	Action      string          // empty means the tool's name
+	Resource    string          // what is acted upon, in the tool's terms
+	Arguments   json.RawMessage // a JSON object; empty means {}
+	Context     json.RawMessage // a JSON object; empty means none
+	Timeout     time.Duration   // until the deadline; 0 means 10 s
+	Deadline    time.Time       // if set, instead of Timeout
+	Parents     []trust.Digest  // intents that caused this one
+	Delegation  [][]byte        // Delegation envelopes, from the root principal to this agent
+	TraceParent string          // W3C Trace Context
+	TraceState  string
+}
+
+// Outcome is an action that was executed.
+type Outcome struct {
+	Intent trust.Digest
+	Claim  ledger.Position // the fencing token under which it was done
+	At     ledger.Position // where the outcome stands
+	Result []byte          // what the handler returned
+}
+
+// answerGrace is how long after the deadline an answer may still come: the
+// action may have started just before it.
+const answerGrace = 2 * time.Second
+
+// Propose appends the request as the session's next intent and waits for what
+// becomes of it, at most until shortly after its deadline. If ctx ends first,
+// the intent stays on the ledger and may still be executed.
+func (s *Session) Propose(ctx context.Context, r Request) (*Outcome, error) {
+	wait, err := s.propose(r)
+	if err != nil {
+		return nil, err
+	}
+	defer s.a.answers.forget(wait.intent)
+	over := time.NewTimer(time.Until(wait.deadline) + answerGrace)
+	defer over.Stop()
+	select {
+	case <-wait.done:
+		return wait.result()
+	case <-over.C:
+		return nil, wait.unanswered()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("agent: stopped waiting for intent %s, which may still be executed: %w", wait.intent, ctx.Err())
+	}
+}
+
+// propose makes the intent and queues it. The session moves on only if the
+// intent could be made.
+func (s *Session) propose(r Request) (*waiting, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	item, deadline, err := s.encode(r)
+	if err != nil {
+		return nil, err
+	}
+	digest := trust.DigestOf(item)
+	wait, err := s.a.answers.expect(digest, deadline)
+	if err != nil {
+		return nil, err
+	}
+	s.sequence++
+	s.previous = digest[:]
+	s.a.send(item, wait)
+	return wait, nil
+}
+
+func (s *Session) encode(r Request) (item []byte, deadline time.Time, err error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("agent: no randomness for an intent: %w", err)
+	}
+	deadline = r.Deadline
+	if deadline.IsZero() {
+		deadline = time.Now().Add(orElse(r.Timeout, defaultTimeout))
+	}
+	in := &pb.Intent{
+		Id: id[:], Agent: s.a.cfg.ID.String(), Session: s.name, Sequence: s.sequence + 1, Previous: s.previous,
+		Delegation: r.Delegation, Tool: r.Tool, Action: orElse(r.Action, r.Tool), Resource: r.Resource,
+		Arguments: r.Arguments, Context: r.Context, Deadline: timestamppb.New(deadline),
+		TraceParent: r.TraceParent, TraceState: r.TraceState,
+	}
+	if len(in.GetArguments()) == 0 {
+		in.Arguments = []byte("{}")
+	}
+	arguments := trust.DigestOf(in.GetArguments())
+	in.ArgumentsDigest = arguments[:]
+	for _, p := range r.Parents {
+		in.Parents = append(in.Parents, p[:])
+	}
+	item, err = schemas.Marshal(in)
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("agent: the request is not a valid intent: %w", err)
+	}
+	if len(item) > schemas.MaxIntent {
+		return nil, time.Time{}, fmt.Errorf("agent: the intent has %d bytes, at most %d are accepted; pass large data by reference", len(item), schemas.MaxIntent)
+	}
+	return item, deadline, nil
+}
+
+const resendAfter = 200 * time.Millisecond
+
+// send queues the intent; after an unknown answer the very same bytes are sent
+// again until the deadline, which cannot double the action.
+func (a *Agent) send(item []byte, wait *waiting) {
+	subject := schemas.Subject(a.cfg.ID.Zone, schemas.KindIntent, a.cfg.ID.Name)
+	a.box.Add(subject, item, func(s outbox.Sent) {
+		wait.sent(s.Err)
+		retry := errors.Is(s.Err, streams.ErrUnknown) || errors.Is(s.Err, streams.ErrUnreachable)
+		switch {
+		case s.Err == nil:
+		case retry && time.Now().Before(wait.deadline):
+			time.AfterFunc(resendAfter, func() { a.send(item, wait) })
+		case errors.Is(s.Err, streams.ErrRefused):
+			wait.fail(fmt.Errorf("%w: %w", ErrNotSent, s.Err))
+		case errors.Is(s.Err, outbox.ErrClosed):
+			wait.fail(ErrClosed)
+		}
+	})
+}
+
+func orElse[T comparable](v, fallback T) T {
+	var zero T
+	if v == zero {
+		return fallback
+	}
+	return v
+}

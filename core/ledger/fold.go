@@ -1,0 +1,288 @@
+package ledger
+
+import (
+	"time"
+
+	"github.com/portcullis-dev/portcullis/core/governance"
+	"github.com/portcullis-dev/portcullis/core/trust"
+	"github.com/portcullis-dev/portcullis/schemas"
+	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
+)
+
+// Fold is what every follower knows after a prefix of the ledger. It is built
+// by Step alone and belongs to one goroutine.
+type Fold struct {
+	gov         *governance.State
+	credentials map[trust.KeyID]trust.Credential
+	byIdentity  map[trust.Identity][]trust.KeyID
+	introduced  map[trust.Digest]bool // payloads of credentials: none counts twice
+	keys        *Keys
+	seq         uint64
+	logTime     time.Time
+	pulse       Pulse
+}
+
+// Pulse is the newest authentic pulse. The zero value is none.
+type Pulse struct {
+	Seq   uint64
+	Time  time.Time // log time at its position
+	Fault error     // the governance head that it names is not on this chain
+}
+
+// maxKeysPerIdentity bounds how many live keys one identity can introduce.
+const maxKeysPerIdentity = 8
+
+// NewFold starts before the first record of the ledger with this genesis.
+func NewFold(ledger trust.Digest, keys *Keys) *Fold {
+	return &Fold{
+		gov:         governance.New(ledger),
+		credentials: map[trust.KeyID]trust.Credential{},
+		byIdentity:  map[trust.Identity][]trust.KeyID{},
+		introduced:  map[trust.Digest]bool{},
+		keys:        keys,
+	}
+}
+
+// Governance is the governance state at the last position stepped over.
+func (f *Fold) Governance() *governance.State { return f.gov }
+
+// Seq is the last stream sequence stepped over.
+func (f *Fold) Seq() uint64 { return f.seq }
+
+// LogTime is the running maximum of the stream's timestamps.
+func (f *Fold) LogTime() time.Time { return f.logTime }
+
+// Pulse is the newest authentic pulse.
+func (f *Fold) Pulse() Pulse { return f.pulse }
+
+// Credential returns the credential that was introduced for a key.
+func (f *Fold) Credential(id trust.KeyID) (trust.Credential, bool) {
+	c, ok := f.credentials[id]
+	return c, ok
+}
+
+// RaiseLogTime lets a follower that started in the middle of a ledger learn log
+// time from a quorum of decisions, which state it. It never goes back.
+func (f *Fold) RaiseLogTime(t time.Time) {
+	if t.After(f.logTime) {
+		f.logTime = t
+	}
+}
+
+// Record is one authentic record.
+type Record struct {
+	Seq     uint64
+	LogTime time.Time
+	Kind    schemas.Kind
+	Token   string // last token of the subject: a name or a tool
+	Skipped bool   // a kind that the parser skips; nothing below is set
+
+	Signer trust.Credential // zero for governance records
+
+	Items []Item // intents, decisions, claims, outcomes
+	// ListErr is set for intents whose list is malformed or for another ledger:
+	// the sender is authentic, so it gets a DENY. PayloadDigest names the bytes.
+	ListErr       error
+	PayloadDigest trust.Digest
+
+	Effect   governance.Effect // governance
+	Pulse    *pb.Pulse         // pulse
+	Approval *pb.Approval      // approval
+}
+
+// Step folds the next message. Messages must come in order of their sequence. A
+// message that is noise yields a *schemas.Refusal.
+func (f *Fold) Step(p *Parsed) (Record, error) {
+	f.seq = p.Seq
+	f.RaiseLogTime(p.Time)
+	rec := Record{Seq: p.Seq, LogTime: f.logTime, Kind: p.kind, Token: p.token, Skipped: p.skipped}
+	switch {
+	case p.refusal != nil:
+		return Record{}, p.refusal
+	case p.skipped:
+		return rec, nil
+	case p.kind == schemas.KindGovernance:
+		return f.stepGovernance(p, rec)
+	case p.kind == schemas.KindCredential:
+		return f.stepCredential(p, rec)
+	default:
+		return f.stepSigned(p, rec)
+	}
+}
+
+func (f *Fold) stepGovernance(p *Parsed, rec Record) (Record, error) {
+	effect, err := f.gov.Apply(governance.Record{Sequence: p.Seq, Time: f.logTime, Envelope: p.env, Sentinel: f.sentinelOf(p.env)})
+	if err != nil {
+		return Record{}, err
+	}
+	rec.Effect = effect
+	return rec, nil
+}
+
+// sentinelOf finds the enrolled sentinel that signed, for trips.
+func (f *Fold) sentinelOf(env *trust.Envelope) trust.Identity {
+	for i, s := range env.Signatures {
+		cred, ok := f.credentials[s.KeyID]
+		if ok && cred.ID.Role == pb.Role_ROLE_SENTINEL && f.standing(cred) == nil && env.VerifiedBy(i, cred.Key) {
+			return cred.ID
+		}
+	}
+	return trust.Identity{}
+}
+
+func (f *Fold) stepCredential(p *Parsed, rec Record) (Record, error) {
+	release := f.gov.Release()
+	if release == nil {
+		return Record{}, schemas.Refuse(pb.Reason_REASON_NOISE_CREDENTIAL, "no release names issuers yet")
+	}
+	digest := trust.DigestOf(p.env.Payload)
+	if f.introduced[digest] {
+		return Record{}, schemas.Refuse(pb.Reason_REASON_NOISE_REPLAY, "this credential was introduced earlier")
+	}
+	cred, err := trust.VerifyCredential(p.env, release.Issuers, f.logTime)
+	if err != nil {
+		return Record{}, schemas.Refuse(pb.Reason_REASON_NOISE_CREDENTIAL, "%v", err)
+	}
+	id := cred.ID
+	if id.Name != p.token || id.Zone != f.gov.Zone() || id.TrustDomain != f.gov.TrustDomain() {
+		return Record{}, schemas.Refuse(pb.Reason_REASON_NOISE_NAME, "a credential of %s on the subject of %q", id, p.token)
+	}
+	if !schemas.KindCredential.MayWrite(id.Role) {
+		return Record{}, schemas.Refuse(pb.Reason_REASON_NOISE_ROLE, "%s introduces no credential", id)
+	}
+	if err := f.introduce(cred, digest); err != nil {
+		return Record{}, err
+	}
+	rec.Signer = cred
+	return rec, nil
+}
+
+func (f *Fold) introduce(cred trust.Credential, digest trust.Digest) error {
+	keyID := cred.Key.ID()
+	if held, taken := f.credentials[keyID]; taken && held.ID != cred.ID {
+		return schemas.Refuse(pb.Reason_REASON_NOISE_CREDENTIAL, "the key of %s is bound to %s already", cred.ID, held.ID)
+	}
+	var live, expired []trust.KeyID // this identity's other keys
+	for _, k := range f.byIdentity[cred.ID] {
+		switch {
+		case k == keyID:
+		case f.logTime.Before(f.credentials[k].Expires):
+			live = append(live, k)
+		default:
+			expired = append(expired, k)
+		}
+	}
+	if len(live) >= maxKeysPerIdentity {
+		return schemas.Refuse(pb.Reason_REASON_NOISE_CREDENTIAL, "%s has %d live keys already; let one expire", cred.ID, len(live))
+	}
+	for _, k := range expired {
+		delete(f.credentials, k)
+	}
+	f.byIdentity[cred.ID] = append(live, keyID)
+	f.credentials[keyID] = cred
+	f.introduced[digest] = true
+	f.keys.add(cred.Key)
+	return nil
+}
+
+func (f *Fold) stepSigned(p *Parsed, rec Record) (Record, error) {
+	cred, known := f.credentials[p.env.Signatures[0].KeyID]
+	if !known {
+		return Record{}, schemas.Refuse(pb.Reason_REASON_NOISE_SIGNER, "key %s is bound by no credential before this position", p.env.Signatures[0].KeyID.Short())
+	}
+	if !p.verified && !p.env.VerifiedBy(0, cred.Key) {
+		return Record{}, schemas.Refuse(pb.Reason_REASON_NOISE_SIGNATURE, "the signature in the name of %s does not verify", cred.ID)
+	}
+	if !p.kind.MayWrite(cred.ID.Role) {
+		return Record{}, schemas.Refuse(pb.Reason_REASON_NOISE_ROLE, "%s may not write a %s", cred.ID, p.kind)
+	}
+	rec.Signer = cred
+	switch p.kind {
+	case schemas.KindIntent:
+		return f.stepIntents(p, rec)
+	case schemas.KindPulse:
+		return f.stepPulse(p, rec)
+	case schemas.KindApproval:
+		return f.stepApproval(p, rec)
+	default:
+		return f.stepList(p, rec)
+	}
+}
+
+// stepIntents accepts every authentic list of intents, even one that cannot be
+// read or whose sender lost its standing: those get a DENY, not silence.
+func (f *Fold) stepIntents(p *Parsed, rec Record) (Record, error) {
+	if rec.Signer.ID.Name != p.token {
+		return Record{}, schemas.Refuse(pb.Reason_REASON_NOISE_NAME, "%s wrote on the subject of agent %q", rec.Signer.ID, p.token)
+	}
+	rec.Items, rec.ListErr = p.items, p.listErr
+	rec.PayloadDigest = trust.DigestOf(p.env.Payload)
+	if rec.ListErr == nil && p.ledger != f.gov.Ledger() {
+		rec.ListErr = schemas.Refuse(pb.Reason_REASON_PAYLOAD_MALFORMED, "the list is for ledger %s", p.ledger.Short())
+	}
+	return rec, nil
+}
+
+func (f *Fold) stepList(p *Parsed, rec Record) (Record, error) {
+	if err := f.standing(rec.Signer); err != nil {
+		return Record{}, err
+	}
+	if p.listErr != nil {
+		return Record{}, schemas.Refuse(pb.Reason_REASON_NOISE_RECORD, "%v", p.listErr)
+	}
+	if p.ledger != f.gov.Ledger() {
+		return Record{}, schemas.Refuse(pb.Reason_REASON_NOISE_LEDGER, "a list for ledger %s", p.ledger.Short())
+	}
+	rec.Items = p.items
+	return rec, nil
+}
+
+func (f *Fold) stepPulse(p *Parsed, rec Record) (Record, error) {
+	pulse := new(pb.Pulse)
+	if err := f.single(p, rec.Signer, pulse, func() (ledger []byte, name string) { return pulse.GetLedger(), pulse.GetSentinel() }); err != nil {
+		return Record{}, err
+	}
+	f.pulse = Pulse{Seq: p.Seq, Time: f.logTime, Fault: f.gov.CheckHead(pulse.GetHead())}
+	rec.Pulse = pulse
+	return rec, nil
+}
+
+func (f *Fold) stepApproval(p *Parsed, rec Record) (Record, error) {
+	approval := new(pb.Approval)
+	if err := f.single(p, rec.Signer, approval, func() (ledger []byte, name string) { return approval.GetLedger(), approval.GetApprover() }); err != nil {
+		return Record{}, err
+	}
+	rec.Approval = approval
+	return rec, nil
+}
+
+// standing reports why a participant's records do not count now.
+func (f *Fold) standing(cred trust.Credential) error {
+	reason, ok := f.Standing(cred)
+	if !ok {
+		return schemas.Refuse(reason, "%s", cred.ID)
+	}
+	return nil
+}
+
+// Standing judges a credential by the governance state and the log time of the
+// last position: ok, or the first reason against it.
+func (f *Fold) Standing(cred trust.Credential) (reason pb.Reason, ok bool) {
+	release := f.gov.Release()
+	if release == nil {
+		return pb.Reason_REASON_NOISE_UNENROLLED, false
+	}
+	entry, enrolled := release.Identity(cred.ID)
+	switch {
+	case !enrolled:
+		return pb.Reason_REASON_NOISE_UNENROLLED, false
+	case f.gov.Revoked(cred.Key.ID(), cred.ID.String()):
+		return pb.Reason_REASON_NOISE_REVOKED, false
+	case !cred.ValidAt(f.logTime):
+		return pb.Reason_REASON_NOISE_EXPIRED, false
+	case !entry.BuildAllowed(cred.Build):
+		return pb.Reason_REASON_NOISE_BUILD, false
+	default:
+		return pb.Reason_REASON_UNSPECIFIED, true
+	}
+}

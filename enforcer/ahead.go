@@ -1,0 +1,48 @@
+package enforcer
+
+import (
+	"github.com/portcullis-dev/portcullis/core/ledger"
+	"github.com/portcullis-dev/portcullis/core/permit"
+	"github.com/portcullis-dev/portcullis/core/verdict"
+	"github.com/portcullis-dev/portcullis/schemas"
+	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
+)
+
+// ahead is what is decoded in parallel, ahead of the fold.
+type ahead struct {
+	contents  []verdict.Content // intents
+	decisions []*pb.Decision    // decisions; nil where an item is none
+}
+
+func readAhead(p *ledger.Parsed) ahead {
+	var a ahead
+	switch p.Kind() {
+	case schemas.KindIntent:
+		for _, item := range p.Items() {
+			a.contents = append(a.contents, verdict.Read(item.Bytes))
+		}
+	case schemas.KindDecision:
+		for _, item := range p.Items() {
+			a.decisions = append(a.decisions, permit.ReadDecision(item.Bytes))
+		}
+	default: // nothing else is looked into
+	}
+	return a
+}
+
+// intentsOf gives the items of an authentic list of intents their positions. A
+// list that could not be read has none.
+func intentsOf(rec ledger.Record, a ahead) []verdict.Intent {
+	if rec.ListErr != nil {
+		return nil
+	}
+	intents := make([]verdict.Intent, len(rec.Items))
+	for i, item := range rec.Items {
+		intents[i] = verdict.Intent{
+			Position: ledger.Position{Seq: rec.Seq, Index: uint32(i)}, //nolint:gosec // below MaxItems
+			Digest:   item.Digest, Signer: rec.Signer,
+			Content: a.contents[i].Intent, Defect: a.contents[i].Defect,
+		}
+	}
+	return intents
+}

@@ -1,0 +1,99 @@
+package enforcer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/portcullis-dev/portcullis/core/ledger"
+	"github.com/portcullis-dev/portcullis/core/trust"
+	"github.com/portcullis-dev/portcullis/schemas"
+	"github.com/portcullis-dev/portcullis/streams"
+	"github.com/portcullis-dev/portcullis/streams/outbox"
+)
+
+// Config is what an enforcer needs. All fields are required.
+type Config struct {
+	Conn       *streams.Conn
+	Ledger     trust.Digest // digest of the genesis that it is pinned to
+	ID         trust.Identity
+	Key        *trust.SigningKey
+	Credential []byte // the Credential envelope that binds Key to ID
+	Logger     *slog.Logger
+}
+
+func (c Config) check() error {
+	if c.Conn == nil || c.Ledger.IsZero() || c.ID == (trust.Identity{}) || c.Key == nil || len(c.Credential) == 0 || c.Logger == nil {
+		return errors.New("enforcer: Conn, Ledger, ID, Key, Credential and Logger are all required")
+	}
+	return nil
+}
+
+// Enforcer decides intents. Make one with New, then Run it once.
+type Enforcer struct {
+	cfg     Config
+	keys    *ledger.Keys
+	box     *outbox.Outbox
+	answers *outbox.Answers
+	status  atomic.Pointer[Status]
+	caught  chan struct{} // closed when it has caught up
+}
+
+// Status is what an enforcer knows of itself.
+type Status struct {
+	CaughtUp    bool
+	Position    uint64 // stream sequence folded
+	Epoch       uint64
+	Decided     uint64 // intents decided since it started
+	Noise       uint64 // messages that were no records since it started
+	Divergences uint64 // decisions on the ledger that differ from its own
+	Silent      string // why it publishes nothing; empty if it does
+}
+
+// New prepares an enforcer.
+func New(cfg Config) (*Enforcer, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	e := &Enforcer{cfg: cfg, keys: ledger.NewKeys(), caught: make(chan struct{})}
+	e.box = outbox.New(outbox.Config{
+		Appender: cfg.Conn, Kind: schemas.KindDecision, Ledger: cfg.Ledger, Key: cfg.Key, Vouch: e.keys.Vouch,
+	})
+	e.answers = outbox.NewAnswers(cfg.Conn, cfg.Ledger, cfg.Key, cfg.Credential, cfg.Logger)
+	e.status.Store(&Status{Silent: "starting"})
+	return e, nil
+}
+
+// Status is a snapshot. Safe for concurrent use.
+func (e *Enforcer) Status() Status { return *e.status.Load() }
+
+// CaughtUp is closed when the enforcer has folded the ledger up to its newest
+// record and decides what comes.
+func (e *Enforcer) CaughtUp() <-chan struct{} { return e.caught }
+
+// Run introduces the enforcer's credential, recovers its state from the ledger
+// and decides until ctx ends. It returns ctx's error, or what made deciding
+// impossible: the ledger regressed or has a hole.
+func (e *Enforcer) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return e.box.Run(ctx) })
+	g.Go(func() error { return e.answers.Run(ctx) })
+	g.Go(func() error { return e.follow(ctx) })
+	return g.Wait()
+}
+
+func (e *Enforcer) follow(ctx context.Context) error {
+	subject := schemas.Subject(e.cfg.ID.Zone, schemas.KindCredential, e.cfg.ID.Name)
+	if err := streams.Introduce(ctx, e.cfg.Conn, subject, e.cfg.Credential); err != nil {
+		return fmt.Errorf("enforcer: introducing the credential: %w", err)
+	}
+	recovered, err := e.recover(ctx)
+	if err != nil {
+		return fmt.Errorf("enforcer: recovering state: %w", err)
+	}
+	return newLoop(e, recovered).run(ctx)
+}

@@ -1,0 +1,147 @@
+package executor
+
+import (
+	"errors"
+	"time"
+
+	"github.com/portcullis-dev/portcullis/core/ledger"
+	"github.com/portcullis-dev/portcullis/core/permit"
+	"github.com/portcullis-dev/portcullis/core/trust"
+	"github.com/portcullis-dev/portcullis/schemas"
+	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
+	"github.com/portcullis-dev/portcullis/streams"
+	"github.com/portcullis-dev/portcullis/streams/outbox"
+)
+
+// decided takes a quorum's decision: on an ALLOW for a tool that is served
+// here, the executor bids when its rank's turn has come.
+func (l *loop) decided(f *ledger.Fold, d *pb.Decision) {
+	digest := digestOf(d.GetIntentDigest())
+	handler := l.x.cfg.Handlers[d.GetTool()]
+	if d.GetVerdict() != pb.Verdict_VERDICT_ALLOW || handler == nil {
+		l.intents.drop(digest)
+		return
+	}
+	release := f.Governance().Release()
+	turn := rank(digest, l.x.cfg.ID.Name, release.Executors(d.GetTool()))
+	switch {
+	case turn < 0:
+		l.intents.drop(digest)
+	case turn == 0:
+		l.bid(d)
+	default:
+		l.bidLater(d, time.Duration(turn)*release.Bounds.Hedge)
+	}
+}
+
+// bidLater bids after a delay, unless somebody's claim is valid by then.
+func (l *loop) bidLater(d *pb.Decision, wait time.Duration) {
+	time.AfterFunc(wait, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.bid(d)
+	})
+}
+
+// bid publishes a claim if the executor is armed, has a free slot, and the
+// intent is still to be had. It never bids twice while a claim of its own may
+// be on the ledger: the start bound counts from the first.
+func (l *loop) bid(d *pb.Decision) {
+	digest := digestOf(d.GetIntentDigest())
+	if l.ctx.Err() != nil || l.bids[digest] != nil || l.running[digest] != nil || l.book.Claimed(digest) {
+		return
+	}
+	if !d.GetDeadline().AsTime().After(l.fold.LogTime()) || d.GetEpoch() != l.fold.Governance().Epoch() {
+		return // no claim could be valid
+	}
+	if why := l.disarmed(); why != "" {
+		l.x.cfg.Logger.Debug("not claiming while disarmed", "intent", digest.Short(), "why", why)
+		l.bidLater(d, l.fold.Governance().Release().Bounds.Hedge)
+		return
+	}
+	if len(l.bids)+len(l.running) >= l.x.cfg.MaxConcurrent {
+		l.waiting = append(l.waiting, d)
+		return
+	}
+	l.publishClaim(digest, d)
+}
+
+func (l *loop) publishClaim(digest trust.Digest, d *pb.Decision) {
+	item, err := schemas.Marshal(&pb.Claim{
+		IntentDigest: d.GetIntentDigest(), Intent: d.GetIntent(),
+		Executor: l.x.cfg.ID.String(), Incarnation: l.x.incarnation[:],
+	})
+	if err != nil {
+		l.x.cfg.Logger.Error("a claim could not be made", "intent", digest.Short(), "err", err)
+		return
+	}
+	l.bids[digest] = &bid{t0: l.x.clock(), decision: d}
+	l.status.Claimed++
+	subject := schemas.Subject(l.x.cfg.ID.Zone, schemas.KindClaim, d.GetTool())
+	l.x.claims.Add(subject, item, func(s outbox.Sent) { l.claimSent(digest, d, s) })
+}
+
+// claimSent forgets a bid that is definitely not on the ledger. One that may be
+// stays: if it shows up, the start bound counts from when it was sent.
+func (l *loop) claimSent(digest trust.Digest, d *pb.Decision, s outbox.Sent) {
+	if s.Err == nil || errors.Is(s.Err, streams.ErrUnknown) {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.bids, digest)
+	l.x.cfg.Logger.Warn("a claim was not appended", "intent", digest.Short(), "err", s.Err)
+	if errors.Is(s.Err, streams.ErrUnreachable) {
+		l.bidLater(d, l.fold.Governance().Release().Bounds.Hedge)
+	}
+}
+
+// ruled takes the judgement on a claim that stands on the ledger.
+func (l *loop) ruled(r permit.Ruling) {
+	own := r.Executor == l.x.cfg.ID
+	switch {
+	case !r.Valid() && own:
+		l.ownVoid(r)
+	case !r.Valid():
+		l.x.cfg.Logger.Debug("void claim", "claim", r.Position, "by", r.Executor, "reason", schemas.ReasonCode(r.Void))
+	case r.Permit != nil:
+		l.act(r)
+	case own:
+		o := open{intent: r.Intent, tool: r.Decision.GetTool(), agent: r.Decision.GetAgent()}
+		l.open[r.Position] = o
+		if l.x.health.Started() {
+			l.crashed(r.Position, o) // sent by an earlier incarnation, stored after it died
+		}
+	default:
+		delete(l.bids, r.Intent)
+		l.intents.drop(r.Intent)
+	}
+}
+
+// ownVoid: the claim counts for nothing. For want of a pulse only, the executor
+// may bid again: that claim is judged for good.
+func (l *loop) ownVoid(r permit.Ruling) {
+	b := l.bids[r.Intent]
+	if b == nil || r.Claim == nil || string(r.Claim.GetIncarnation()) != string(l.x.incarnation[:]) {
+		return
+	}
+	delete(l.bids, r.Intent)
+	l.x.cfg.Logger.Info("own claim is void", "claim", r.Position, "intent", r.Intent.Short(), "reason", schemas.ReasonCode(r.Void))
+	if r.Void == pb.Reason_REASON_CLAIM_NO_PULSE {
+		l.bidLater(b.decision, l.fold.Governance().Release().Bounds.Hedge)
+	}
+}
+
+// freed lets the oldest waiting decision have a slot.
+func (l *loop) freed() {
+	for len(l.waiting) > 0 && len(l.bids)+len(l.running) < l.x.cfg.MaxConcurrent {
+		d := l.waiting[0]
+		l.waiting = l.waiting[1:]
+		l.bid(d)
+	}
+}
+
+func digestOf(b []byte) trust.Digest {
+	d, _ := trust.DigestFrom(b)
+	return d
+}

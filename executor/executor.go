@@ -1,0 +1,172 @@
+package executor
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/portcullis-dev/portcullis/core/ledger"
+	"github.com/portcullis-dev/portcullis/core/trust"
+	"github.com/portcullis-dev/portcullis/schemas"
+	"github.com/portcullis-dev/portcullis/streams"
+	"github.com/portcullis-dev/portcullis/streams/feed"
+	"github.com/portcullis-dev/portcullis/streams/outbox"
+)
+
+// Config is what an executor needs. All fields are required but those that say
+// otherwise.
+type Config struct {
+	Conn       *streams.Conn
+	Ledger     trust.Digest // digest of the genesis that it is pinned to
+	ID         trust.Identity
+	Key        *trust.SigningKey
+	Credential []byte // the Credential envelope that binds Key to ID
+	Logger     *slog.Logger
+	Handlers   map[string]Handler // by tool
+
+	// Mark remembers where the executor's unsettled claims begin, so that a
+	// restart need not read the whole ledger. Nil: every start reads it whole.
+	Mark Mark
+	// MaxConcurrent bounds claims and actions under way; 0 means 256.
+	MaxConcurrent int
+}
+
+// Mark is a stream sequence kept across restarts: every claim of this executor
+// at or below it has an outcome on the ledger. Too low is slow, never wrong.
+type Mark interface {
+	Load() (uint64, error)
+	Store(seq uint64) error
+}
+
+const defaultConcurrent = 256
+
+func (c Config) check() error {
+	if c.Conn == nil || c.Ledger.IsZero() || c.ID == (trust.Identity{}) || c.Key == nil || len(c.Credential) == 0 || c.Logger == nil || len(c.Handlers) == 0 {
+		return errors.New("executor: Conn, Ledger, ID, Key, Credential, Logger and at least one handler are required")
+	}
+	return nil
+}
+
+// Executor claims and acts. Make one with New, then Run it once.
+type Executor struct {
+	cfg         Config
+	incarnation [16]byte
+	keys        *ledger.Keys
+	claims      *outbox.Outbox
+	outcomes    *outbox.Outbox
+	answers     *outbox.Answers
+	health      *feed.Health
+	status      atomic.Pointer[Status]
+	clock       func() time.Duration // boot clock
+}
+
+// Status is what an executor knows of itself.
+type Status struct {
+	Disarmed  string // why it would not act now; empty when armed
+	Position  uint64 // stream sequence folded
+	Epoch     uint64
+	Noise     uint64 // messages that were no records since it started
+	Claimed   uint64 // claims appended
+	Started   uint64 // actions started
+	Abandoned uint64 // valid claims on which it did not act
+	Running   int
+}
+
+// New prepares an executor.
+func New(cfg Config) (*Executor, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	if cfg.MaxConcurrent < 1 {
+		cfg.MaxConcurrent = defaultConcurrent
+	}
+	x := &Executor{cfg: cfg, keys: ledger.NewKeys(), clock: bootClock, health: feed.NewHealth(cfg.Conn, cfg.Logger)}
+	if _, err := rand.Read(x.incarnation[:]); err != nil {
+		return nil, fmt.Errorf("executor: no randomness for an incarnation: %w", err)
+	}
+	box := func(kind schemas.Kind) *outbox.Outbox {
+		return outbox.New(outbox.Config{Appender: cfg.Conn, Kind: kind, Ledger: cfg.Ledger, Key: cfg.Key, Vouch: x.keys.Vouch})
+	}
+	x.claims, x.outcomes = box(schemas.KindClaim), box(schemas.KindOutcome)
+	x.answers = outbox.NewAnswers(cfg.Conn, cfg.Ledger, cfg.Key, cfg.Credential, cfg.Logger)
+	x.status.Store(&Status{Disarmed: "starting"})
+	return x, nil
+}
+
+// Serve is New and Run: it serves the handlers until ctx ends.
+func Serve(ctx context.Context, cfg Config) error {
+	x, err := New(cfg)
+	if err != nil {
+		return err
+	}
+	return x.Run(ctx)
+}
+
+// Status is a snapshot. Safe for concurrent use.
+func (x *Executor) Status() Status { return *x.status.Load() }
+
+// stopGrace is how long outcomes of interrupted actions may take to be
+// appended after ctx has ended.
+const stopGrace = 3 * time.Second
+
+// Run introduces the executor's credential, folds the ledger, reports what
+// earlier incarnations left open, and acts until ctx ends; then it interrupts
+// what runs, appends the outcomes and returns ctx's error. It also returns what
+// made acting impossible: the ledger regressed or has a hole.
+func (x *Executor) Run(ctx context.Context) error {
+	subject := schemas.Subject(x.cfg.ID.Zone, schemas.KindCredential, x.cfg.ID.Name)
+	if err := streams.Introduce(ctx, x.cfg.Conn, subject, x.cfg.Credential); err != nil {
+		return fmt.Errorf("executor: introducing the credential: %w", err)
+	}
+	from, err := x.startAt(ctx)
+	if err != nil {
+		return fmt.Errorf("executor: finding where to start: %w", err)
+	}
+	// Outcomes outlive the feed: what was started is reported.
+	late, stopLate := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopLate()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return x.claims.Run(ctx) })
+	var tail errgroup.Group
+	tail.Go(func() error { return x.outcomes.Run(late) })
+	tail.Go(func() error { return x.answers.Run(late) })
+	l := newLoop(ctx, x)
+	g.Go(func() error { return l.run(from) })
+	err = g.Wait()
+	l.finish(stopGrace)
+	stopLate()
+	_ = tail.Wait() // ends with late's cancellation, nothing else
+	return err
+}
+
+// startAt is where the feed must begin: before any claim of this executor that
+// may lack an outcome, and before any decision on which a claim could still be
+// valid.
+func (x *Executor) startAt(ctx context.Context) (uint64, error) {
+	if x.cfg.Mark == nil {
+		return 1, nil
+	}
+	settled, err := x.cfg.Mark.Load()
+	if err != nil {
+		return 0, err
+	}
+	last, err := x.cfg.Conn.Last(ctx)
+	if err != nil || last == 0 || settled == 0 {
+		return 1, err
+	}
+	bounds, err := feed.Longest(ctx, x.cfg.Conn, x.cfg.ID.Zone, x.cfg.Ledger)
+	if err != nil {
+		return 0, err
+	}
+	oldest, err := x.cfg.Conn.Get(ctx, min(settled, last))
+	if err != nil {
+		return 0, err
+	}
+	return x.cfg.Conn.SeqAt(ctx, oldest.Time.Add(-bounds.MaxDeadline))
+}

@@ -1,0 +1,237 @@
+package executor
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/portcullis-dev/portcullis/core/governance"
+	"github.com/portcullis-dev/portcullis/core/ledger"
+	"github.com/portcullis-dev/portcullis/core/permit"
+	"github.com/portcullis-dev/portcullis/core/trust"
+	"github.com/portcullis-dev/portcullis/schemas"
+	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
+	"github.com/portcullis-dev/portcullis/streams/feed"
+)
+
+// loop is the in-order part of an executor. The feed's goroutine owns it while
+// a step runs; hedging timers and finished actions enter under mu.
+type loop struct {
+	x   *Executor
+	ctx context.Context //nolint:containedctx // ends with the feed
+
+	mu      sync.Mutex
+	fold    *ledger.Fold // as of the last step
+	skew    time.Duration
+	book    *permit.Book
+	intents *intentBytes
+	bids    map[trust.Digest]*bid     // claims on their way
+	waiting []*pb.Decision            // allowed, for want of a free slot; oldest first
+	running map[trust.Digest]*running // actions under way
+	open    map[ledger.Position]open  // own valid claims without an outcome on the ledger
+	status  Status
+	marked  time.Time // when Mark was stored last
+
+	actions sync.WaitGroup
+}
+
+// bid is a claim that was published and not yet read back.
+type bid struct {
+	t0       time.Duration // boot clock before the claim was published
+	decision *pb.Decision
+}
+
+// open is a valid claim of this executor, of whatever incarnation.
+type open struct {
+	intent trust.Digest
+	tool   string
+	agent  string
+	mine   bool // of this incarnation
+}
+
+func newLoop(ctx context.Context, x *Executor) *loop {
+	return &loop{
+		x: x, ctx: ctx,
+		book:    permit.NewBook(permit.Owner{ID: x.cfg.ID, Incarnation: x.incarnation}),
+		intents: newIntentBytes(),
+		bids:    make(map[trust.Digest]*bid),
+		running: make(map[trust.Digest]*running),
+		open:    make(map[ledger.Position]open),
+	}
+}
+
+func (l *loop) run(from uint64) error {
+	go l.watch()
+	return feed.Run(l.ctx, feed.Config{
+		Conn: l.x.cfg.Conn, Zone: l.x.cfg.ID.Zone, Ledger: l.x.cfg.Ledger, Keys: l.x.keys, Logger: l.x.cfg.Logger,
+		Skip: []schemas.Kind{schemas.KindApproval}, FromSeq: from, Guard: &l.mu,
+		CaughtUp: l.caughtUp, State: l.x.health.Observe(l.ctx),
+	}, readAhead, l.step)
+}
+
+// readAhead decodes decisions in parallel, ahead of the fold.
+func readAhead(p *ledger.Parsed) []*pb.Decision {
+	if p.Kind() != schemas.KindDecision {
+		return nil
+	}
+	decisions := make([]*pb.Decision, len(p.Items()))
+	for i, item := range p.Items() {
+		decisions[i] = permit.ReadDecision(item.Bytes)
+	}
+	return decisions
+}
+
+// step runs with mu held: it is the feed's guard.
+func (l *loop) step(f *ledger.Fold, ev feed.Event[[]*pb.Decision]) error {
+	l.fold = f
+	l.skew = time.Since(ev.Time)
+	l.book.Expire(f.LogTime())
+	if ev.Noise != nil {
+		l.status.Noise++
+		l.x.cfg.Logger.Warn("noise", "seq", ev.Seq, "reason", ev.Noise)
+	} else {
+		l.record(f, ev.Record, ev.Ahead)
+	}
+	if release := f.Governance().Release(); release != nil {
+		l.intents.forget(f.LogTime().Add(-release.Bounds.MaxDeadline))
+	}
+	if !ev.More {
+		l.dropBids(f.LogTime())
+		l.settleMark(ev.Seq)
+		l.report(ev.Seq)
+	}
+	return nil
+}
+
+// watch keeps the status true while nothing comes: silence disarms.
+func (l *loop) watch() {
+	tick := time.NewTicker(statusEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-l.ctx.Done():
+			return
+		case <-tick.C:
+			l.mu.Lock()
+			l.report(l.status.Position)
+			l.mu.Unlock()
+		}
+	}
+}
+
+const statusEvery = 200 * time.Millisecond
+
+// dropBids forgets bids of which nothing can come any more.
+func (l *loop) dropBids(now time.Time) {
+	for digest, b := range l.bids {
+		if !b.decision.GetDeadline().AsTime().After(now) {
+			delete(l.bids, digest)
+		}
+	}
+	l.freed()
+}
+
+func (l *loop) record(f *ledger.Fold, rec ledger.Record, decisions []*pb.Decision) {
+	switch rec.Kind {
+	case schemas.KindIntent:
+		l.intents.add(rec)
+	case schemas.KindDecision:
+		for i, d := range decisions {
+			if q := l.book.Decide(f, rec.Token, rec.Signer.ID, rec.Items[i], d); q != nil {
+				l.decided(f, q)
+			}
+		}
+	case schemas.KindClaim:
+		for i, item := range rec.Items {
+			at := ledger.Position{Seq: rec.Seq, Index: uint32(i)} //nolint:gosec // below MaxItems
+			l.ruled(l.book.Claim(f, rec.Token, rec.Signer.ID, at, item))
+		}
+	case schemas.KindOutcome:
+		l.outcomesSeen(rec)
+	case schemas.KindGovernance:
+		l.governed(f, rec)
+	case schemas.KindUnknown, schemas.KindCredential, schemas.KindApproval, schemas.KindPulse, schemas.KindHeartbeat,
+		schemas.KindCheckpoint, schemas.KindAnswer, schemas.KindDelegation:
+	}
+}
+
+// governed stops what a halt, a trip or a revocation reaches.
+func (l *loop) governed(f *ledger.Fold, rec ledger.Record) {
+	gov := f.Governance()
+	l.x.cfg.Logger.Info("governance", "seq", rec.Seq, "epoch", gov.Epoch())
+	for _, r := range l.running {
+		_, halted := gov.Halted(governance.Target{Zone: gov.Zone(), Tool: r.tool, Agent: r.agent, Session: r.session})
+		if halted || gov.RevokedID(r.agent) || gov.Revoked(l.x.cfg.Key.ID(), l.x.cfg.ID.String()) {
+			r.cancel(ErrHalted)
+		}
+	}
+}
+
+// disarmed says why the executor must not act now; "" when it is armed.
+func (l *loop) disarmed() string {
+	if l.fold == nil || l.fold.Governance().Release() == nil {
+		return "no release is in force"
+	}
+	release := l.fold.Governance().Release()
+	if fault := l.x.health.Fault(release.Proto.GetDurability()); fault != "" {
+		return fault
+	}
+	switch pulse := l.fold.Pulse(); {
+	case pulse.Seq == 0:
+		return "no pulse was read yet; is a sentinel running?"
+	case pulse.Fault != nil:
+		return pulse.Fault.Error()
+	case !permit.Fresh(l.fold) || time.Since(pulse.Time) > release.Bounds.PulseLimit+release.Bounds.MaxClockSkew:
+		return "the newest pulse is too old; is a sentinel running?"
+	case !release.ValidAt(l.fold.LogTime()):
+		return "the release in force has expired"
+	case l.skew.Abs() > release.Bounds.MaxClockSkew:
+		return "clock.skew: this machine's clock and log time differ by " + l.skew.String()
+	default:
+		return ""
+	}
+}
+
+func (l *loop) report(seq uint64) {
+	l.status.Position = seq
+	l.status.Disarmed = l.disarmed()
+	l.status.Running = len(l.running)
+	if l.fold != nil {
+		l.status.Epoch = l.fold.Governance().Epoch()
+	}
+	before := l.x.Status().Disarmed
+	s := l.status
+	l.x.status.Store(&s)
+	if before != s.Disarmed {
+		if s.Disarmed == "" {
+			l.x.cfg.Logger.Info("armed", "position", seq, "epoch", s.Epoch)
+		} else {
+			l.x.cfg.Logger.Warn("disarmed", "why", s.Disarmed)
+		}
+	}
+}
+
+// caughtUp reports what earlier incarnations claimed and never finished.
+func (l *loop) caughtUp() {
+	l.x.health.CaughtUp()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for at, o := range l.open {
+		l.crashed(at, o)
+	}
+}
+
+// settleMark remembers how far every claim of this executor has its outcome.
+func (l *loop) settleMark(seq uint64) {
+	if l.x.cfg.Mark == nil || time.Since(l.marked) < time.Second {
+		return
+	}
+	l.marked = time.Now()
+	settled := seq
+	for at := range l.open {
+		settled = min(settled, at.Seq-1)
+	}
+	if err := l.x.cfg.Mark.Store(settled); err != nil {
+		l.x.cfg.Logger.Warn("the mark was not stored; the next start reads more of the ledger", "err", err)
+	}
+}

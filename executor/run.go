@@ -1,0 +1,169 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/portcullis-dev/portcullis/core/ledger"
+	"github.com/portcullis-dev/portcullis/core/permit"
+	"github.com/portcullis-dev/portcullis/schemas"
+	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
+)
+
+// running is an action under way.
+type running struct {
+	cancel               context.CancelCauseFunc
+	tool, agent, session string
+}
+
+// act is step 4 of PROTOCOL section 8: the executor's own claim, read back from
+// the ledger, is valid. It starts the action now or abandons it for good.
+func (l *loop) act(r permit.Ruling) {
+	b := l.bids[r.Intent]
+	delete(l.bids, r.Intent)
+	l.open[r.Position] = open{intent: r.Intent, tool: r.Decision.GetTool(), agent: r.Decision.GetAgent(), mine: true}
+	intent := l.intents.get(r.Intent)
+	l.intents.drop(r.Intent)
+	switch why := l.disarmed(); {
+	case b == nil:
+		l.abandon(r, schemas.Refuse(pb.Reason_REASON_START_LATE, "no bid of this incarnation is known"))
+	case why != "":
+		l.abandon(r, schemas.Refuse(pb.Reason_REASON_START_DISARMED, "%s", why))
+	case len(r.Decision.GetObligations()) > 0:
+		l.abandon(r, schemas.Refuse(pb.Reason_REASON_RUN_OBLIGATION, "obligation %q is not known here", r.Decision.GetObligations()[0].GetId()))
+	default:
+		grant, err := r.Permit.Spend(b.t0, l.x.clock(), intent)
+		if err != nil {
+			l.abandon(r, err)
+			return
+		}
+		l.start(grant)
+	}
+}
+
+// start runs the handler in a goroutine of its own. It is called with mu held,
+// right after the permit was spent.
+func (l *loop) start(g permit.Grant) {
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(l.ctx))
+	l.running[g.Digest] = &running{cancel: cancel, tool: g.Decision.GetTool(), agent: g.Decision.GetAgent(), session: g.Decision.GetSession()}
+	l.status.Started++
+	deadline := l.runDeadline(g)
+	handler := l.x.cfg.Handlers[g.Decision.GetTool()]
+	l.actions.Go(func() {
+		defer cancel(nil)
+		timed, stop := context.WithDeadlineCause(ctx, deadline, ErrDeadline)
+		defer stop()
+		started := time.Now()
+		result, err := handle(timed, handler, Action{
+			Intent: g.Intent, Digest: g.Digest, Claim: g.Claim, Token: g.Claim.Token(), Deadline: deadline,
+		})
+		l.finished(g, started, result, err, context.Cause(timed))
+	})
+}
+
+func (l *loop) runDeadline(g permit.Grant) time.Time {
+	deadline := g.Decision.GetDeadline().AsTime()
+	tool, ok := l.fold.Governance().Release().Tool(g.Decision.GetTool())
+	if ok && tool.GetRunLimit() != nil {
+		if limit := time.Now().Add(tool.GetRunLimit().AsDuration()); limit.Before(deadline) {
+			return limit
+		}
+	}
+	return deadline
+}
+
+// handle calls the handler; a panic is an error.
+func handle(ctx context.Context, h Handler, a Action) (result Result, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the handler of %s panicked: %v\n%s", a.Intent.GetTool(), p, debug.Stack())
+		}
+	}()
+	result, err = h.Handle(ctx, a)
+	if err == nil && len(result.Data) > schemas.MaxResult {
+		return Result{}, fmt.Errorf("the action was done, but its result has %d bytes; at most %d can be returned", len(result.Data), schemas.MaxResult)
+	}
+	return result, err
+}
+
+// finished turns what the handler returned into an outcome. A handler that
+// reports success has succeeded, even if its context ended meanwhile.
+func (l *loop) finished(g permit.Grant, started time.Time, result Result, err, cause error) {
+	o := &pb.Outcome{
+		IntentDigest: g.Digest[:], Claim: g.Claim.Proto(), Executor: l.x.cfg.ID.String(),
+		Status: pb.Status_STATUS_EXECUTED, Started: timestamppb.New(started), Finished: timestamppb.Now(),
+	}
+	explanation := ""
+	if err != nil {
+		o.Status, o.Reason = failure(cause)
+		explanation = err.Error()
+		result = Result{}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.running, g.Digest)
+	l.reportOutcome(g.Decision, o, result.Data, explanation)
+	l.freed()
+}
+
+func failure(cause error) (pb.Status, pb.Reason) {
+	switch {
+	case errors.Is(cause, ErrHalted):
+		return pb.Status_STATUS_INTERRUPTED, pb.Reason_REASON_RUN_HALTED
+	case errors.Is(cause, ErrDeadline):
+		return pb.Status_STATUS_INTERRUPTED, pb.Reason_REASON_RUN_DEADLINE
+	case errors.Is(cause, ErrStopping):
+		return pb.Status_STATUS_INTERRUPTED, pb.Reason_REASON_RUN_SHUTDOWN
+	default:
+		return pb.Status_STATUS_FAILED, pb.Reason_REASON_RUN_FAILED
+	}
+}
+
+// abandon gives up a valid claim for good.
+func (l *loop) abandon(r permit.Ruling, why error) {
+	l.status.Abandoned++
+	l.x.cfg.Logger.Warn("abandoned", "claim", r.Position, "intent", r.Intent.Short(), "why", why)
+	l.reportOutcome(r.Decision, &pb.Outcome{
+		IntentDigest: r.Intent[:], Claim: r.Position.Proto(), Executor: l.x.cfg.ID.String(),
+		Status: pb.Status_STATUS_ABANDONED, Reason: schemas.ReasonOf(why), Finished: timestamppb.Now(),
+	}, nil, why.Error())
+	l.freed()
+}
+
+// crashed reports a claim of an earlier incarnation: nobody knows what came of
+// it, and nobody will try again.
+func (l *loop) crashed(at ledger.Position, o open) {
+	if o.mine {
+		return
+	}
+	l.x.cfg.Logger.Warn("an earlier incarnation left a claim open", "claim", at, "intent", o.intent.Short())
+	l.reportOutcome(&pb.Decision{Tool: o.tool, Agent: o.agent}, &pb.Outcome{
+		IntentDigest: o.intent[:], Claim: at.Proto(), Executor: l.x.cfg.ID.String(),
+		Status: pb.Status_STATUS_INDETERMINATE, Reason: pb.Reason_REASON_RUN_CRASHED, Finished: timestamppb.Now(),
+	}, nil, "the executor stopped between claim and outcome; look at the tool's own records before you ask again")
+}
+
+// finish interrupts what runs and waits for its outcomes to be appended.
+func (l *loop) finish(grace time.Duration) {
+	l.mu.Lock()
+	for _, r := range l.running {
+		r.cancel(ErrStopping)
+	}
+	l.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		l.actions.Wait()
+		l.x.outcomes.Flush()
+	}()
+	select {
+	case <-done:
+	case <-time.After(grace):
+		l.x.cfg.Logger.Error("actions did not stop in time; the next start reports them as INDETERMINATE")
+	}
+}

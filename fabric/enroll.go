@@ -1,0 +1,191 @@
+package fabric
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/portcullis-dev/portcullis/core/governance"
+	"github.com/portcullis-dev/portcullis/core/trust"
+	"github.com/portcullis-dev/portcullis/core/verdict"
+	"github.com/portcullis-dev/portcullis/schemas"
+	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
+)
+
+// Enrollment says who is to be enrolled.
+type Enrollment struct {
+	Role   pb.Role // any but governor
+	Name   string
+	Groups []string // agents
+	Tools  []string // agents and executors
+}
+
+// Enrolled says what enrolling did.
+type Enrolled struct {
+	Dir     string // the participant's folder
+	Version uint64 // the release that has it
+	Record  []byte // that release's envelope; nil when it had been enrolled before
+}
+
+// Enroll makes a participant's keys and a next release that has it in the
+// directory, signed by every governor whose key is here. The release is the one
+// in force and that one entry: what else may have changed in release/ waits for
+// Publish. The entry is added to release/directory.yaml as well.
+//
+// The same enrollment again does nothing but finish what a crash interrupted. A
+// name that is taken, by another role or with other grants, is refused. An error
+// together with an answer means that all is done but the note in directory.yaml.
+func (f *Fabric) Enroll(e Enrollment) (*Enrolled, error) {
+	if err := f.checkEnrollment(e); err != nil {
+		return nil, err
+	}
+	current, err := f.Release()
+	if err != nil {
+		return nil, err
+	}
+	entry, known, err := e.entry(current.Proto)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.ensureMember(e.Role, e.Name); err != nil {
+		return nil, err
+	}
+	done := &Enrolled{Dir: f.MemberDir(e.Role, e.Name), Version: current.Proto.GetVersion()}
+	if !known {
+		if done.Record, err = f.publish(withEntry(f.successor(current), entry)); err != nil {
+			return nil, err
+		}
+		done.Version++
+	}
+	return done, f.noteEntry(entry)
+}
+
+func (f *Fabric) checkEnrollment(e Enrollment) error {
+	if trust.RoleName(e.Role) == "" || e.Role == pb.Role_ROLE_GOVERNOR {
+		return fmt.Errorf("fabric: role %q cannot be enrolled; governors change with a release", e.Role)
+	}
+	if err := schemas.CheckName(e.Name); err != nil {
+		return err
+	}
+	if there, err := exists(f.path(governorsDir, e.Name)); err != nil || there {
+		return errors.Join(fmt.Errorf("fabric: a governor is called %q; names are unique in a zone, choose another", e.Name), err)
+	}
+	return nil
+}
+
+// entry is the directory's entry, known when the release has it already.
+func (e Enrollment) entry(r *pb.Release) (entry *pb.Identity, known bool, err error) {
+	for _, p := range r.GetDirectory() {
+		switch {
+		case p.GetName() != e.Name:
+		case p.GetRole() != e.Role || !slices.Equal(p.GetGroups(), e.Groups) || !slices.Equal(p.GetTools(), e.Tools):
+			return nil, false, fmt.Errorf("fabric: %s %q is enrolled with groups %q and tools %q; choose another name, or change directory.yaml and publish", trust.RoleName(p.GetRole()), e.Name, p.GetGroups(), p.GetTools())
+		default:
+			return p, true, nil
+		}
+	}
+	entry = &pb.Identity{Name: e.Name, Role: e.Role, Groups: e.Groups, Tools: e.Tools}
+	if e.Role == pb.Role_ROLE_ENFORCER {
+		entry.Rank = nextRank(r.GetDirectory())
+	}
+	return entry, false, nil
+}
+
+func withEntry(r *pb.Release, entry *pb.Identity) *pb.Release {
+	r.Directory = append(r.Directory, entry)
+	return r
+}
+
+// successor is a copy of a release as the one that follows it.
+func (f *Fabric) successor(r *governance.Release) *pb.Release {
+	next := proto.CloneOf(r.Proto)
+	next.Version = r.Proto.GetVersion() + 1
+	next.Replaces = r.Digest[:]
+	return next
+}
+
+// publish checks a release as every enforcer will, and adds it to the records.
+func (f *Fabric) publish(release *pb.Release) ([]byte, error) {
+	if now := f.Clock(); !now.Before(release.GetExpires().AsTime()) {
+		return nil, fmt.Errorf("fabric: the release expired on %s; publish a new one first", release.GetExpires().AsTime().Format(time.DateOnly))
+	}
+	if err := schemas.Validate(release); err != nil {
+		return nil, fmt.Errorf("fabric: release %d: %w", release.GetVersion(), err)
+	}
+	checked, err := governance.NewRelease(trust.Digest{}, release)
+	if err != nil {
+		return nil, fmt.Errorf("fabric: release %d: %w", release.GetVersion(), err)
+	}
+	if rules := verdict.Compile(checked); rules.Err != nil {
+		return nil, fmt.Errorf("fabric: release %d would deny everything:\n%w", release.GetVersion(), rules.Err)
+	}
+	return f.addRelease(release)
+}
+
+// ensureMember makes a participant's folder unless it is there.
+func (f *Fabric) ensureMember(role pb.Role, name string) error {
+	there, err := exists(f.MemberDir(role, name))
+	if err != nil || there {
+		return err
+	}
+	ca, err := f.issuer()
+	if err != nil {
+		return fmt.Errorf("fabric: making an SVID needs the issuer's key: %w", err)
+	}
+	return f.addMember(f.identity(role, name), ca)
+}
+
+// noteEntry adds an entry to directory.yaml unless its name is there.
+func (f *Fabric) noteEntry(entry *pb.Identity) error {
+	source, err := LoadReleaseDir(f.ReleaseDir())
+	if err != nil {
+		return fmt.Errorf("fabric: %s is enrolled; add it to directory.yaml too, once this is mended:\n%w", entry.GetName(), err)
+	}
+	if slices.ContainsFunc(source.body.GetDirectory(), func(p *pb.Identity) bool { return p.GetName() == entry.GetName() }) {
+		return nil
+	}
+	return source.addEntries(f.ReleaseDir(), []*pb.Identity{entry})
+}
+
+// Publish makes the next release of the source in release/, signed by every
+// governor whose key is here. Governors and issuers stay as they are. It does
+// nothing, and returns nil, when the source says what the release in force says
+// and more than half of that one's validity is left.
+func (f *Fabric) Publish() ([]byte, error) {
+	source, err := LoadReleaseDir(f.ReleaseDir())
+	if err != nil {
+		return nil, err
+	}
+	current, err := f.Release()
+	if err != nil {
+		return nil, err
+	}
+	next, err := source.Build(BuildParams{
+		Version: current.Proto.GetVersion() + 1, Replaces: current.Digest, Now: f.Clock(),
+		Governors: current.Proto.GetGovernors(), Issuers: current.Proto.GetIssuers(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := f.checkNames(next.GetDirectory(), next.GetGovernors()); err != nil {
+		return nil, err
+	}
+	if sameRules(current.Proto, next) && current.Proto.GetExpires().AsTime().Sub(f.Clock()) > source.validity/2 {
+		return nil, nil
+	}
+	return f.publish(next)
+}
+
+// sameRules reports whether two releases differ in their place and time only.
+func sameRules(a, b *pb.Release) bool {
+	a, b = proto.CloneOf(a), proto.CloneOf(b)
+	for _, r := range []*pb.Release{a, b} {
+		r.Version, r.Replaces, r.NotBefore, r.Expires = 0, nil, &timestamppb.Timestamp{}, nil
+	}
+	return proto.Equal(a, b)
+}
+

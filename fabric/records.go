@@ -1,0 +1,159 @@
+package fabric
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/portcullis-dev/portcullis/core/governance"
+	"github.com/portcullis-dev/portcullis/core/trust"
+	"github.com/portcullis-dev/portcullis/schemas"
+	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
+)
+
+// ErrRecords reports records that are not a governance chain.
+var ErrRecords = errors.New("fabric: the records do not hold")
+
+// ErrConflict reports a record that someone else made at the same time.
+var ErrConflict = errors.New("fabric: someone else was faster")
+
+const recordSuffix = ".binpb"
+
+// Records returns the governance envelopes in the order in which they belong on
+// the ledger: genesis, release 1, release 2 and so on.
+func (f *Fabric) Records() ([][]byte, error) {
+	names, err := f.recordNames()
+	if err != nil {
+		return nil, err
+	}
+	records := make([][]byte, len(names))
+	for i, name := range names {
+		if records[i], err = readRecord(f.path(recordsDir, name)); err != nil {
+			return nil, err
+		}
+	}
+	return records, nil
+}
+
+// recordNames lists the records and demands that they are numbered from 1.
+func (f *Fabric) recordNames() ([]string, error) {
+	entries, err := os.ReadDir(f.path(recordsDir))
+	if err != nil {
+		return nil, fmt.Errorf("fabric: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		if e.Name()[0] == '.' {
+			continue // what a crash left behind
+		}
+		number, _, _ := strings.Cut(e.Name(), "-")
+		if n, err := strconv.Atoi(number); err != nil || n != len(names)+1 || !strings.HasSuffix(e.Name(), recordSuffix) {
+			return nil, fmt.Errorf("%w: %s stands where record %d should; restore the folder from a backup", ErrRecords, f.path(recordsDir, e.Name()), len(names)+1)
+		}
+		names = append(names, e.Name())
+	}
+	return names, nil
+}
+
+func readRecord(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("fabric: %w", err)
+	}
+	if info.Size() > schemas.MaxEnvelope || !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%w: %s is not a file of at most %d bytes", ErrRecords, path, schemas.MaxEnvelope)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("fabric: %w", err)
+	}
+	return data, nil
+}
+
+// Release is the newest release among the records.
+func (f *Fabric) Release() (*governance.Release, error) {
+	state, err := f.state()
+	if err != nil {
+		return nil, err
+	}
+	return state.Release(), nil
+}
+
+// state folds the records and demands a release of this trust domain and zone.
+func (f *Fabric) state() (*governance.State, error) {
+	state, err := f.chain()
+	if err != nil {
+		return nil, err
+	}
+	if state.Release() == nil || state.TrustDomain() != f.TrustDomain || state.Zone() != f.Zone {
+		return nil, fmt.Errorf("%w: they hold no release, or are of %q in zone %q, and %s says %q and %q", ErrRecords,
+			state.TrustDomain(), state.Zone(), configFile, f.TrustDomain, f.Zone)
+	}
+	return state, nil
+}
+
+// chain folds the records as a follower of the ledger does, each at the moment
+// from which it says to hold.
+func (f *Fabric) chain() (*governance.State, error) {
+	records, err := f.Records()
+	if err != nil {
+		return nil, err
+	}
+	state := governance.New(f.Ledger)
+	for i, data := range records {
+		if err := applyRecord(state, uint64(i)+1, data); err != nil { //nolint:gosec // an index
+			return nil, fmt.Errorf("%w: record %d: %w; restore %s and %s from one backup", ErrRecords, i+1, err, configFile, recordsDir)
+		}
+	}
+	return state, nil
+}
+
+func applyRecord(state *governance.State, seq uint64, data []byte) error {
+	env, err := trust.ParseEnvelope(data)
+	if err != nil {
+		return err
+	}
+	record := new(pb.Governance)
+	if err := schemas.Decode(env.Payload, schemas.MaxPayload, record); err != nil {
+		return err
+	}
+	_, err = state.Apply(governance.Record{Sequence: seq, Time: heldFrom(record), Envelope: env})
+	return err
+}
+
+func heldFrom(record *pb.Governance) time.Time {
+	if r := record.GetRelease(); r != nil {
+		return r.GetNotBefore().AsTime()
+	}
+	return record.GetGenesis().GetCreated().AsTime()
+}
+
+// addRelease signs a release with every governor's key that is here and adds it
+// to the records, if it follows them and enough governors signed.
+func (f *Fabric) addRelease(release *pb.Release) ([]byte, error) {
+	data, err := f.SignGovernance(&pb.Governance{Record: &pb.Governance_Release{Release: release}})
+	if err != nil {
+		return nil, err
+	}
+	state, err := f.chain()
+	if err != nil {
+		return nil, err
+	}
+	if err := applyRecord(state, state.Head().Number+1, data); err != nil {
+		return nil, fmt.Errorf("fabric: release %d would not take effect: %w", release.GetVersion(), err)
+	}
+	return data, f.addRecord(release.GetVersion()+1, fmt.Sprintf("release-%d", release.GetVersion()), data)
+}
+
+func (f *Fabric) addRecord(number uint64, what string, data []byte) error {
+	path := f.path(recordsDir, fmt.Sprintf("%04d-%s%s", number, what, recordSuffix))
+	err := addFile(path, data)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%w: %s is there already; try again", ErrConflict, path)
+	}
+	return err
+}

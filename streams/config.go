@@ -1,0 +1,251 @@
+package streams
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Durability says when an append is acknowledged. The zero value is the safe one.
+type Durability int
+
+const (
+	// SyncAlways acknowledges a record when it is on the disk.
+	SyncAlways Durability = iota
+
+	// RelaxedSyncMayLoseRecords acknowledges a record when the operating
+	// system has it. A power loss loses records that were acknowledged.
+	RelaxedSyncMayLoseRecords
+)
+
+func (d Durability) String() string {
+	switch d {
+	case SyncAlways:
+		return "sync always"
+	case RelaxedSyncMayLoseRecords:
+		return "relaxed sync (may lose records)"
+	}
+	return fmt.Sprintf("Durability(%d)", int(d))
+}
+
+// ConfigParams is what the configuration text is made from.
+type ConfigParams struct {
+	ServerName   string // unique in a cluster; "" means "portcullis"
+	Host         string // "" means 127.0.0.1
+	Port         int    // -1: any free port
+	StoreDir     string // of JetStream
+	Durability   Durability
+	Admins       []string // public user NKeys that may create streams: operators, not participants
+	Participants []Participant
+}
+
+const (
+	fabricAccount = "FABRIC"
+	systemAccount = "SYS"
+)
+
+// Config returns a nats-server configuration that enforces the table of
+// rights: streams live in the account FABRIC, each participant has an account
+// of its own that imports its subjects and no other, and its user's
+// permissions say the same once more. The embedded server runs this very
+// text; an operator of an external server can run it too.
+//
+// Imports keep their names, so that a subject means the same everywhere.
+func Config(p ConfigParams) (string, error) {
+	if err := p.check(); err != nil {
+		return "", err
+	}
+	ps := sorted(p.Participants)
+	w := &configWriter{}
+	w.server(p)
+	w.open("accounts")
+	w.system()
+	w.fabric(p.Admins, ps)
+	for _, one := range ps {
+		w.participant(one, answerers(ps, one.Zone))
+	}
+	w.close()
+	return w.String(), nil
+}
+
+func (p ConfigParams) check() error {
+	if p.StoreDir == "" {
+		return fmt.Errorf("streams: config: StoreDir is empty; name the folder of the ledger")
+	}
+	if p.Durability != SyncAlways && p.Durability != RelaxedSyncMayLoseRecords {
+		return fmt.Errorf("streams: config: %v is no durability", p.Durability)
+	}
+	return checkParticipants(p.Participants)
+}
+
+// answerers are the accounts of a zone that send answers to agents.
+func answerers(ps []Participant, zone string) []string {
+	var accounts []string
+	for _, p := range ps {
+		if p.Zone == zone && rightsOf[p.Role].sendsAnswers {
+			accounts = append(accounts, p.account())
+		}
+	}
+	return accounts
+}
+
+// configWriter writes nats-server's configuration language, indented.
+type configWriter struct {
+	strings.Builder
+	depth int
+}
+
+func (w *configWriter) line(format string, a ...any) {
+	w.WriteString(strings.Repeat("  ", w.depth))
+	fmt.Fprintf(w, format+"\n", a...)
+}
+
+func (w *configWriter) open(name string) { w.line("%s {", name); w.depth++ }
+func (w *configWriter) close()           { w.depth--; w.line("}") }
+
+func (w *configWriter) list(name string, rows []string) {
+	w.line("%s: [", name)
+	for _, row := range rows {
+		w.line("  %s", row)
+	}
+	w.line("]")
+}
+
+func (w *configWriter) server(p ConfigParams) {
+	w.line("# Written by Portcullis from its table of rights. Change the table, not this text.")
+	w.line("server_name: %q", orElse(p.ServerName, "portcullis"))
+	w.line("host: %q", orElse(p.Host, "127.0.0.1"))
+	w.line("port: %d", p.Port)
+	w.line("max_payload: %d", maxStored)
+	w.line("ping_interval: %q", "10s")
+	w.open("jetstream")
+	w.line("store_dir: %q", p.StoreDir)
+	if p.Durability == SyncAlways {
+		w.line("sync_interval: always")
+	}
+	w.close()
+	w.line("system_account: %s", systemAccount)
+}
+
+func (w *configWriter) system() {
+	w.open(systemAccount)
+	w.list("exports", []string{fmt.Sprintf("{service: %q, response: stream, threshold: %q}", varzSubject, responseWindow)})
+	w.close()
+}
+
+// responseWindow bounds how long the broker remembers where an answer goes.
+const responseWindow = "10s"
+
+func (w *configWriter) fabric(admins []string, ps []Participant) {
+	w.open(fabricAccount)
+	w.line("jetstream: enabled")
+	var users []string
+	for _, key := range admins {
+		users = append(users, fmt.Sprintf("{nkey: %s}", key))
+	}
+	w.list("users", users)
+	w.list("exports", fabricExports(ps))
+	w.close()
+}
+
+// fabricExports lists what FABRIC offers, each to the accounts that may have it.
+func fabricExports(ps []Participant) []string {
+	appends, requests, reads := map[string][]string{}, map[string][]string{}, map[string][]string{}
+	offer := func(to map[string][]string, subjects []string, account string) {
+		for _, s := range subjects {
+			to[s] = append(to[s], account)
+		}
+	}
+	for _, p := range ps {
+		set := p.subjects()
+		offer(appends, set.appends, p.account())
+		offer(requests, set.requests, p.account())
+		offer(reads, set.reads, p.account())
+	}
+	var rows []string
+	row := func(from map[string][]string, format string) {
+		for s, accounts := range from {
+			rows = append(rows, fmt.Sprintf(format, s, quoted(accounts)))
+		}
+	}
+	row(appends, "{service: %q, threshold: \""+responseWindow+"\", accounts: [%s]}")
+	row(requests, "{service: %q, response: stream, threshold: \""+responseWindow+"\", accounts: [%s]}")
+	row(reads, "{stream: %q, accounts: [%s]}")
+	slices.Sort(rows)
+	return rows
+}
+
+func (w *configWriter) participant(p Participant, answerers []string) {
+	set := p.subjects()
+	w.line("# %s %s of zone %s", RoleName(p.Role), p.Name, p.Zone)
+	w.open(p.account())
+	w.list("users", []string{fmt.Sprintf("{nkey: %s, permissions: {publish: {allow: [%s]}, subscribe: {allow: [%s]}}}",
+		p.Key, allowed(set.publishes()), allowed(set.subscribes()))})
+	if len(set.sends) > 0 {
+		w.list("exports", []string{fmt.Sprintf("{stream: %q}", set.sends[0])})
+	}
+	w.list("imports", set.imports(answerers))
+	w.close()
+}
+
+// publishes lists the subjects on which the participant may publish.
+func (s subjectSet) publishes() []string {
+	out := slices.Concat(s.appends, s.requests, s.sends)
+	if s.varz {
+		out = append(out, varzSubject)
+	}
+	return out
+}
+
+// subscribes lists the subjects to which the participant may subscribe.
+func (s subjectSet) subscribes() []string {
+	return slices.Concat([]string{inboxPrefix + ".>"}, s.reads, s.receives)
+}
+
+func (s subjectSet) imports(answerers []string) []string {
+	var rows []string
+	row := func(what, account, subject string) {
+		rows = append(rows, fmt.Sprintf("{%s: {account: %q, subject: %q}}", what, account, subject))
+	}
+	for _, subject := range slices.Concat(s.appends, s.requests) {
+		row("service", fabricAccount, subject)
+	}
+	for _, subject := range s.reads {
+		row("stream", fabricAccount, subject)
+	}
+	// An import of an import is not passed on, so an agent imports its answers
+	// from each account that may answer, not through FABRIC.
+	for _, subject := range s.receives {
+		for _, account := range answerers {
+			row("stream", account, subject)
+		}
+	}
+	if s.varz {
+		row("service", systemAccount, varzSubject)
+	}
+	return rows
+}
+
+// allowed is a permission list; NATS reads an empty one as "everything", so
+// nothing is spelt as a subject that nobody uses.
+func allowed(subjects []string) string {
+	if len(subjects) == 0 {
+		return `"portcullis.nothing"`
+	}
+	return quoted(subjects)
+}
+
+func quoted(words []string) string {
+	out := make([]string, len(words))
+	for i, s := range words {
+		out[i] = fmt.Sprintf("%q", s)
+	}
+	return strings.Join(out, ", ")
+}
+
+func orElse(s, fallback string) string {
+	if s == "" {
+		return fallback
+	}
+	return s
+}

@@ -1,0 +1,221 @@
+package streams
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nkeys"
+
+	"github.com/portcullis-dev/portcullis/schemas"
+)
+
+// ConnConfig says where to connect and as whom. One of URL and Server is
+// required, and Seed.
+type ConnConfig struct {
+	URL    string  // "nats://host:port", several with commas; tls:// for TLS
+	Server *Server // an embedded server in this process: no socket
+	Seed   []byte  // NKey seed of the participant ("SU…"); copied
+	Zone   string  // "" only for administrators
+	Name   string  // of the participant
+
+	AckTimeout  time.Duration // of an append; 0 means 5 s
+	MaxInFlight int           // appends without an answer yet; 0 means 1024
+	Logger      *slog.Logger  // nil: nothing is logged
+}
+
+const (
+	inboxPrefix    = "_INBOX"
+	reconnectWait  = 100 * time.Millisecond
+	pingInterval   = 2 * time.Second
+	maxPingsOut    = 2
+	connectTimeout = 5 * time.Second
+	drainTimeout   = 5 * time.Second
+)
+
+// Conn is one participant's connection. It reconnects for ever, and says so to
+// followers; it never keeps a record to send it later. Safe for concurrent use.
+type Conn struct {
+	nc   *nats.Conn
+	cfg  ConnConfig
+	log  *slog.Logger
+	app  *appender
+	done chan struct{} // closed when the connection is closed for good
+
+	closing sync.Once
+
+	mu        sync.Mutex
+	listeners map[*listener]struct{} // guarded by mu
+}
+
+// connEvent is a change that followers and appends must know of.
+type connEvent int
+
+const (
+	eventLost connEvent = iota
+	eventBack
+	eventDropped // the client dropped messages of some subscription
+)
+
+// listener is told of events; it must not block.
+type listener struct{ on func(connEvent) }
+
+// Connect connects and returns when the broker accepted the key. It waits for
+// a server that is not up yet until ctx ends.
+func Connect(ctx context.Context, cfg ConnConfig) (*Conn, error) {
+	c := &Conn{cfg: cfg, log: cfg.Logger, done: make(chan struct{}), listeners: map[*listener]struct{}{}}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
+	c.app = newAppender(c)
+	opts, err := c.options()
+	if err != nil {
+		return nil, err
+	}
+	for {
+		if c.nc, err = nats.Connect(cfg.URL, opts...); err == nil {
+			break
+		}
+		if err := c.waitToRetry(ctx, err); err != nil {
+			return nil, fmt.Errorf("streams: connect %s to %s: %w", cfg.Name, orElse(cfg.URL, "the embedded server"), err)
+		}
+	}
+	if err := c.app.open(); err != nil {
+		c.nc.Close()
+		return nil, fmt.Errorf("streams: connect %s: %w", cfg.Name, err)
+	}
+	return c, nil
+}
+
+// waitToRetry returns nil when connecting may be tried again. A refused key
+// does not get better by waiting, nor does a server of this process.
+func (c *Conn) waitToRetry(ctx context.Context, err error) error {
+	if c.cfg.Server != nil || errors.Is(err, nats.ErrAuthorization) {
+		return fmt.Errorf("%w; check that the server runs and this key is enrolled", err)
+	}
+	timer := time.NewTimer(reconnectWait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+	case <-timer.C:
+		return nil
+	}
+}
+
+func (c *Conn) options() ([]nats.Option, error) {
+	if (c.cfg.URL == "") == (c.cfg.Server == nil) {
+		return nil, errors.New("streams: connect: give either a URL or an embedded server")
+	}
+	if c.cfg.Zone != "" {
+		if err := schemas.CheckName(c.cfg.Zone); err != nil {
+			return nil, fmt.Errorf("streams: connect: zone: %w", err)
+		}
+	}
+	auth, err := signer(c.cfg.Seed)
+	if err != nil {
+		return nil, err
+	}
+	opts := []nats.Option{
+		auth,
+		nats.Name(c.cfg.Name),
+		nats.CustomInboxPrefix(inboxPrefix),
+		nats.PingInterval(pingInterval), nats.MaxPingsOutstanding(maxPingsOut),
+		nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait), nats.ReconnectJitter(reconnectWait, reconnectWait),
+		nats.IgnoreAuthErrorAbort(), // a key may be enrolled again
+		nats.ReconnectBufSize(-1),   // nothing is sent later than it was asked for
+		nats.Timeout(connectTimeout), nats.DrainTimeout(drainTimeout),
+		nats.NoEcho(),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { c.lost(err) }),
+		nats.ReconnectHandler(func(*nats.Conn) { c.back() }),
+		nats.ClosedHandler(func(*nats.Conn) { close(c.done) }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { c.asyncError(err) }),
+	}
+	if c.cfg.Server != nil {
+		opts = append(opts, nats.InProcessServer(c.cfg.Server.ns))
+	}
+	return opts, nil
+}
+
+// signer proves the possession of the NKey. The key never signs records.
+func signer(seed []byte) (nats.Option, error) {
+	key, err := nkeys.FromSeed(append([]byte(nil), seed...))
+	if err != nil {
+		return nil, fmt.Errorf("streams: connect: NKey seed: %w", err)
+	}
+	public, err := key.PublicKey()
+	if err != nil {
+		return nil, fmt.Errorf("streams: connect: NKey seed: %w", err)
+	}
+	return nats.Nkey(public, key.Sign), nil
+}
+
+// Close waits for the answers of what is in flight, for a few seconds, and
+// closes the connection. Followers and readers on it end with ErrClosed. It may
+// be called again.
+func (c *Conn) Close() {
+	c.closing.Do(func() {
+		c.app.flush(drainTimeout)
+		if err := c.nc.Drain(); err != nil {
+			c.nc.Close()
+		}
+		<-c.done
+		c.app.close()
+	})
+}
+
+// Connected reports whether the connection stands now.
+func (c *Conn) Connected() bool { return c.nc.IsConnected() }
+
+func (c *Conn) lost(err error) {
+	if err != nil { // nil: we closed it
+		c.log.Warn("connection lost", "participant", c.cfg.Name, "err", err)
+	}
+	c.app.connectionLost(err)
+	c.tell(eventLost)
+}
+
+func (c *Conn) back() {
+	c.log.Info("connection back", "participant", c.cfg.Name)
+	c.tell(eventBack)
+}
+
+func (c *Conn) asyncError(err error) {
+	switch {
+	case errors.Is(err, nats.ErrPermissionViolation):
+		c.log.Error("broker refused", "participant", c.cfg.Name, "err", err)
+		c.app.violation(err)
+	case errors.Is(err, nats.ErrSlowConsumer):
+		c.log.Warn("messages dropped, reading them again", "participant", c.cfg.Name)
+		c.tell(eventDropped)
+	case errors.Is(err, nats.ErrBadHeaderMsg):
+		// Somebody stored a record with a malformed header: noise, which the
+		// reader recognises by itself.
+	default:
+		c.log.Warn("connection error", "participant", c.cfg.Name, "err", err)
+	}
+}
+
+func (c *Conn) listen(on func(connEvent)) (stop func()) {
+	l := &listener{on}
+	c.mu.Lock()
+	c.listeners[l] = struct{}{}
+	c.mu.Unlock()
+	return func() {
+		c.mu.Lock()
+		delete(c.listeners, l)
+		c.mu.Unlock()
+	}
+}
+
+func (c *Conn) tell(e connEvent) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for l := range c.listeners {
+		l.on(e)
+	}
+}

@@ -1,0 +1,25 @@
+package streams
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Introduce appends a participant's credential, trying again while the ledger
+// cannot be reached or the answer is unknown: a second copy is noise and harms
+// nobody. It ends with success, with ErrRefused, or with ctx's error.
+func Introduce(ctx context.Context, c *Conn, subject string, credential []byte) error {
+	const wait = 200 * time.Millisecond
+	for {
+		_, err := c.Append(ctx, subject, credential)
+		if err == nil || errors.Is(err, ErrRefused) || errors.Is(err, ErrClosed) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}

@@ -1,0 +1,123 @@
+package outbox
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	"github.com/portcullis-dev/portcullis/core/trust"
+	"github.com/portcullis-dev/portcullis/schemas"
+	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
+)
+
+// Answerer publishes one answer envelope to one agent. *streams.Conn
+// implements it.
+type Answerer interface {
+	PublishAnswer(agent string, data []byte) error
+}
+
+// Answers tells agents what became of their intents. Each envelope holds the
+// answers of one agent only. A lost answer harms nobody: the truth is on the
+// ledger.
+type Answers struct {
+	answerer   Answerer
+	ledger     trust.Digest
+	key        *trust.SigningKey
+	credential []byte
+	log        *slog.Logger
+
+	mu     sync.Mutex
+	queued map[string][]func() *pb.Answer // agent → answers, made when their turn comes
+	order  []string
+	wake   chan struct{}
+}
+
+// maxQueuedAnswers bounds what one agent can make wait.
+const maxQueuedAnswers = 1 << 16
+
+// NewAnswers makes a queue of answers, signed by key, whose credential travels
+// with them; Run moves it.
+func NewAnswers(answerer Answerer, ledger trust.Digest, key *trust.SigningKey, credential []byte, log *slog.Logger) *Answers {
+	return &Answers{
+		answerer: answerer, ledger: ledger, key: key, credential: credential, log: log,
+		queued: make(map[string][]func() *pb.Answer), wake: make(chan struct{}, 1),
+	}
+}
+
+// Add queues an answer to the agent with the given name. Make is called from
+// another goroutine, so that explanations cost the caller nothing.
+func (a *Answers) Add(agent string, make func() *pb.Answer) {
+	a.mu.Lock()
+	queue := a.queued[agent]
+	if len(queue) < maxQueuedAnswers {
+		if len(queue) == 0 {
+			a.order = append(a.order, agent)
+		}
+		a.queued[agent] = append(queue, make)
+	}
+	a.mu.Unlock()
+	select {
+	case a.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run publishes until ctx ends and returns its error.
+func (a *Answers) Run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-a.wake:
+		}
+		for agent, batch := a.take(); len(batch) > 0; agent, batch = a.take() {
+			a.send(agent, batch)
+		}
+	}
+}
+
+func (a *Answers) take() (agent string, batch []func() *pb.Answer) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.order) == 0 {
+		return "", nil
+	}
+	agent = a.order[0]
+	a.order = a.order[1:]
+	batch = a.queued[agent]
+	delete(a.queued, agent)
+	return agent, batch
+}
+
+// send cuts a batch into envelopes within the limits of a list.
+func (a *Answers) send(agent string, batch []func() *pb.Answer) {
+	var items [][]byte
+	size := 0
+	for _, answer := range batch {
+		item, err := schemas.Marshal(answer())
+		if err != nil {
+			a.log.Error("an answer could not be made", "agent", agent, "err", err)
+			continue
+		}
+		if len(items) == schemas.MaxItems || size+len(item)+listOverhead > schemas.MaxPayload-64 {
+			a.publish(agent, items)
+			items, size = nil, 0
+		}
+		items = append(items, item)
+		size += len(item) + listOverhead
+	}
+	a.publish(agent, items)
+}
+
+func (a *Answers) publish(agent string, items [][]byte) {
+	if len(items) == 0 {
+		return
+	}
+	data, err := trust.SealIntroducedList(schemas.KindAnswer, a.ledger, items, a.credential, a.key)
+	if err == nil {
+		err = a.answerer.PublishAnswer(agent, data)
+	}
+	if err != nil {
+		a.log.Warn("answers were not sent; the agent finds the truth on the ledger", "agent", agent, "answers", len(items), "err", err)
+	}
+}

@@ -1,0 +1,39 @@
+package zone
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/portcullis-dev/portcullis/fabric"
+	"github.com/portcullis-dev/portcullis/streams"
+)
+
+// Broker says where a zone's broker is: an embedded server in this process, or
+// a URL. If both are set, Server wins.
+type Broker struct {
+	Server *streams.Server
+	URL    string
+}
+
+// Connect connects a member to the broker, as itself.
+func (b Broker) Connect(ctx context.Context, m *fabric.Member, log *slog.Logger) (*streams.Conn, error) {
+	return b.connect(ctx, m.ID.Zone, m.ID.Name, m.NKeySeed, log)
+}
+
+// ConnectGovernor connects a governor to the broker.
+func (b Broker) ConnectGovernor(ctx context.Context, g *fabric.Governor, log *slog.Logger) (*streams.Conn, error) {
+	return b.connect(ctx, g.ID.Zone, g.ID.Name, g.NKeySeed, log)
+}
+
+func (b Broker) connect(ctx context.Context, zone, name string, seed []byte, log *slog.Logger) (*streams.Conn, error) {
+	cfg := streams.ConnConfig{Server: b.Server, Seed: seed, Zone: zone, Name: name, Logger: log}
+	if b.Server == nil {
+		cfg.URL = b.URL
+	}
+	conn, err := streams.Connect(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("zone: connecting %s: %w", name, err)
+	}
+	return conn, nil
+}

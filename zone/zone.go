@@ -1,0 +1,286 @@
+package zone
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/portcullis-dev/portcullis/agent"
+	"github.com/portcullis-dev/portcullis/core/trust"
+	"github.com/portcullis-dev/portcullis/enforcer"
+	"github.com/portcullis-dev/portcullis/executor"
+	"github.com/portcullis-dev/portcullis/fabric"
+	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
+	"github.com/portcullis-dev/portcullis/sentinel"
+	"github.com/portcullis-dev/portcullis/streams"
+)
+
+// Config is what a zone in one process needs.
+type Config struct {
+	Fabric *fabric.Fabric
+	Logger *slog.Logger
+	Port   int          // of the embedded broker; 0 means the fabric's, -1 any free one
+	Build  trust.Digest // digest of this executable
+
+	// Handlers makes the handlers of one executor for the tools that the
+	// directory lets it serve.
+	Handlers func(name string, tools []string) (map[string]executor.Handler, error)
+}
+
+// Zone is a broker and the members that were started, in one process. Safe for
+// concurrent use.
+type Zone struct {
+	cfg    Config
+	server *streams.Server
+
+	mu      sync.Mutex
+	members map[trust.Identity]*member
+	failed  chan error // capacity 1: the first member that ended by itself
+}
+
+// member is one running role.
+type member struct {
+	conn   *streams.Conn
+	cancel context.CancelFunc
+	done   chan struct{}
+
+	enforcer *enforcer.Enforcer
+	executor *executor.Executor
+	sentinel *sentinel.Sentinel
+}
+
+// Open starts the broker and brings its ledger up to date. Nobody is started.
+func Open(ctx context.Context, cfg Config) (*Zone, error) {
+	if cfg.Fabric == nil || cfg.Logger == nil {
+		return nil, errors.New("zone: Fabric and Logger are required")
+	}
+	server, err := StartServer(cfg.Fabric, cfg.Port, cfg.Logger.With("part", "broker"))
+	if err != nil {
+		return nil, err
+	}
+	z := &Zone{cfg: cfg, server: server, members: make(map[trust.Identity]*member), failed: make(chan error, 1)}
+	if err := Found(ctx, cfg.Fabric, z.Broker(), cfg.Logger); err != nil {
+		server.Shutdown()
+		return nil, err
+	}
+	return z, nil
+}
+
+// Broker is the zone's embedded broker.
+func (z *Zone) Broker() Broker { return Broker{Server: z.server} }
+
+// URL is where others connect to the broker.
+func (z *Zone) URL() string { return z.server.URL() }
+
+// Failed yields the error of the first member that ended by itself.
+func (z *Zone) Failed() <-chan error { return z.failed }
+
+// Reload lets participants connect that were enrolled since the broker started.
+func (z *Zone) Reload() error {
+	participants, err := Participants(z.cfg.Fabric)
+	if err != nil {
+		return err
+	}
+	return z.server.Reload(participants)
+}
+
+// StartAll starts every enforcer, executor and sentinel of the directory whose
+// folder is in the fabric.
+func (z *Zone) StartAll(ctx context.Context) error {
+	participants, err := z.cfg.Fabric.Participants()
+	if err != nil {
+		return err
+	}
+	for _, p := range participants {
+		switch p.Role { //nolint:exhaustive // the other roles are not run by a zone
+		case pb.Role_ROLE_ENFORCER, pb.Role_ROLE_EXECUTOR, pb.Role_ROLE_SENTINEL:
+			if err := z.Start(ctx, p.Role, p.Name); err != nil {
+				return err
+			}
+		default:
+		}
+	}
+	return nil
+}
+
+// Start starts one member.
+func (z *Zone) Start(ctx context.Context, role pb.Role, name string) error {
+	m, err := z.cfg.Fabric.Load(role, name, z.cfg.Build)
+	if err != nil {
+		return err
+	}
+	log := z.cfg.Logger.With("part", trust.RoleName(role), "name", name)
+	conn, err := z.Broker().Connect(ctx, m, log)
+	if err != nil {
+		return err
+	}
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	one := &member{conn: conn, cancel: cancel, done: make(chan struct{})}
+	run, err := z.prepare(one, m, log)
+	if err != nil {
+		cancel()
+		conn.Close()
+		return err
+	}
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	if _, twice := z.members[m.ID]; twice {
+		cancel()
+		conn.Close()
+		return fmt.Errorf("zone: %s runs already", m.ID)
+	}
+	z.members[m.ID] = one
+	go z.supervise(running, m.ID, one, run)
+	return nil
+}
+
+func (z *Zone) prepare(one *member, m *fabric.Member, log *slog.Logger) (run func(context.Context) error, err error) {
+	switch m.ID.Role { //nolint:exhaustive // the other roles are not run by a zone
+	case pb.Role_ROLE_ENFORCER:
+		if one.enforcer, err = Enforcer(one.conn, m, log); err != nil {
+			return nil, err
+		}
+		return one.enforcer.Run, nil
+	case pb.Role_ROLE_SENTINEL:
+		if one.sentinel, err = Sentinel(one.conn, m, log); err != nil {
+			return nil, err
+		}
+		return one.sentinel.Run, nil
+	case pb.Role_ROLE_EXECUTOR:
+		return z.prepareExecutor(one, m, log)
+	default:
+		return nil, fmt.Errorf("zone: a %s is not run by a zone", trust.RoleName(m.ID.Role))
+	}
+}
+
+func (z *Zone) prepareExecutor(one *member, m *fabric.Member, log *slog.Logger) (run func(context.Context) error, err error) {
+	release, err := z.cfg.Fabric.Release()
+	if err != nil {
+		return nil, err
+	}
+	entry, ok := release.Identity(m.ID)
+	if !ok || z.cfg.Handlers == nil {
+		return nil, fmt.Errorf("zone: %s: the directory does not list it, or no handlers were given", m.ID)
+	}
+	handlers, err := z.cfg.Handlers(m.ID.Name, entry.Proto.GetTools())
+	if err != nil {
+		return nil, err
+	}
+	mark, err := fabric.OpenMark(z.cfg.Fabric.MarkPath(m.ID.Name))
+	if err != nil {
+		return nil, err
+	}
+	if one.executor, err = Executor(one.conn, m, handlers, mark, log); err != nil {
+		return nil, err
+	}
+	return one.executor.Run, nil
+}
+
+func (z *Zone) supervise(ctx context.Context, id trust.Identity, one *member, run func(context.Context) error) {
+	defer close(one.done)
+	err := run(ctx)
+	one.conn.Close()
+	if ctx.Err() != nil {
+		return
+	}
+	select {
+	case z.failed <- fmt.Errorf("%s stopped: %w", id, err):
+	default:
+	}
+}
+
+// Stop stops one member and waits for it.
+func (z *Zone) Stop(role pb.Role, name string) {
+	id := trust.Identity{TrustDomain: z.cfg.Fabric.TrustDomain, Zone: z.cfg.Fabric.Zone, Role: role, Name: name}
+	z.mu.Lock()
+	one := z.members[id]
+	delete(z.members, id)
+	z.mu.Unlock()
+	if one != nil {
+		one.cancel()
+		<-one.done
+	}
+}
+
+// Close stops the members, executors first, then the broker.
+func (z *Zone) Close() {
+	for _, role := range []pb.Role{pb.Role_ROLE_EXECUTOR, pb.Role_ROLE_ENFORCER, pb.Role_ROLE_SENTINEL} {
+		for _, name := range z.running(role) {
+			z.Stop(role, name)
+		}
+	}
+	z.server.Shutdown()
+}
+
+func (z *Zone) running(role pb.Role) []string {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	var names []string
+	for id := range z.members {
+		if id.Role == role {
+			names = append(names, id.Name)
+		}
+	}
+	return names
+}
+
+// Agent connects and opens an agent; close both when done.
+func (z *Zone) Agent(ctx context.Context, name string) (*agent.Agent, *streams.Conn, error) {
+	m, err := z.cfg.Fabric.Load(pb.Role_ROLE_AGENT, name, z.cfg.Build)
+	if err != nil {
+		return nil, nil, err
+	}
+	log := z.cfg.Logger.With("part", "agent", "name", name)
+	conn, err := z.Broker().Connect(ctx, m, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	a, err := Agent(ctx, conn, m, log)
+	if err != nil {
+		conn.Close()
+		return nil, nil, err
+	}
+	return a, conn, nil
+}
+
+const readyPoll = 10 * time.Millisecond
+
+// Ready waits until every started member can do its work: enforcers decide,
+// executors are armed, sentinels pulse. The error says who is not, and why.
+func (z *Zone) Ready(ctx context.Context) error {
+	for {
+		why := z.NotReady()
+		if why == "" {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("zone: not ready: %s: %w", why, ctx.Err())
+		case err := <-z.failed:
+			return err
+		case <-time.After(readyPoll):
+		}
+	}
+}
+
+// NotReady says which started member cannot do its work, and why; "" if all can.
+func (z *Zone) NotReady() string {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	for id, one := range z.members {
+		switch {
+		case one.enforcer != nil && !one.enforcer.Status().CaughtUp:
+			return id.String() + " is catching up"
+		case one.enforcer != nil && one.enforcer.Status().Silent != "":
+			return id.String() + ": " + one.enforcer.Status().Silent
+		case one.executor != nil && one.executor.Status().Disarmed != "":
+			return id.String() + ": " + one.executor.Status().Disarmed
+		case one.sentinel != nil && one.sentinel.Status().Silent != "":
+			return id.String() + ": " + one.sentinel.Status().Silent
+		}
+	}
+	return ""
+}
