@@ -73,7 +73,7 @@ type Status struct {
 	Epoch     uint64
 	Noise     uint64 // messages that were no records since it started
 	Claimed   uint64 // claims appended
-	Started   uint64 // actions started
+	Started   uint64 // actions started and ended
 	Abandoned uint64 // valid claims on which it did not act
 	Running   int
 }

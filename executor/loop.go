@@ -65,6 +65,9 @@ func (l *loop) run(from uint64) error {
 	return feed.Run(l.ctx, feed.Config{
 		Conn: l.x.cfg.Conn, Zone: l.x.cfg.ID.Zone, Ledger: l.x.cfg.Ledger, Keys: l.x.keys, Logger: l.x.cfg.Logger,
 		Skip: []schemas.Kind{schemas.KindApproval}, FromSeq: from, Guard: &l.mu,
+		// Of an intent it needs the bytes that a quorum's decision names by digest;
+		// whose they are, the enforcers have verified.
+		Unauthenticated: []schemas.Kind{schemas.KindIntent},
 		CaughtUp: l.caughtUp, State: l.x.health.Observe(l.ctx),
 	}, readAhead, l.step)
 }

@@ -26,7 +26,8 @@ type running struct {
 func (l *loop) act(r permit.Ruling) {
 	b := l.bids[r.Intent]
 	delete(l.bids, r.Intent)
-	l.open[r.Position] = open{intent: r.Intent, tool: r.Decision.GetTool(), agent: r.Decision.GetAgent(), mine: true}
+	d := r.Decision
+	l.open[r.Position] = open{intent: r.Intent, tool: d.GetTool(), agent: d.GetAgent(), mine: true}
 	intent := l.intents.get(r.Intent)
 	l.intents.drop(r.Intent)
 	switch why := l.disarmed(); {
@@ -34,41 +35,60 @@ func (l *loop) act(r permit.Ruling) {
 		l.abandon(r, schemas.Refuse(pb.Reason_REASON_START_LATE, "no bid of this incarnation is known"))
 	case why != "":
 		l.abandon(r, schemas.Refuse(pb.Reason_REASON_START_DISARMED, "%s", why))
-	case len(r.Decision.GetObligations()) > 0:
-		l.abandon(r, schemas.Refuse(pb.Reason_REASON_RUN_OBLIGATION, "obligation %q is not known here", r.Decision.GetObligations()[0].GetId()))
+	case len(d.GetObligations()) > 0:
+		l.abandon(r, schemas.Refuse(pb.Reason_REASON_RUN_OBLIGATION, "obligation %q is not known here", d.GetObligations()[0].GetId()))
 	default:
-		grant, err := r.Permit.Spend(b.t0, l.x.clock(), intent)
-		if err != nil {
-			l.abandon(r, err)
-			return
-		}
-		l.start(grant)
+		l.start(r, b.t0, intent)
 	}
 }
 
-// start runs the handler in a goroutine of its own. It is called with mu held,
-// right after the permit was spent.
-func (l *loop) start(g permit.Grant) {
+// start gives the action a goroutine of its own, which spends the permit right
+// before it calls the handler. Called with mu held.
+func (l *loop) start(r permit.Ruling, t0 time.Duration, intent []byte) {
+	d := r.Decision
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(l.ctx))
-	l.running[g.Digest] = &running{cancel: cancel, tool: g.Decision.GetTool(), agent: g.Decision.GetAgent(), session: g.Decision.GetSession()}
-	l.status.Started++
-	deadline := l.runDeadline(g)
-	handler := l.x.cfg.Handlers[g.Decision.GetTool()]
+	l.running[r.Intent] = &running{cancel: cancel, tool: d.GetTool(), agent: d.GetAgent(), session: d.GetSession()}
+	deadline := l.runDeadline(d)
+	handler := l.x.cfg.Handlers[d.GetTool()]
 	l.actions.Go(func() {
 		defer cancel(nil)
 		timed, stop := context.WithDeadlineCause(ctx, deadline, ErrDeadline)
 		defer stop()
+		grant, err := l.spend(timed, r, t0, intent)
+		if err != nil {
+			l.notStarted(r, err)
+			return
+		}
 		started := time.Now()
 		result, err := handle(timed, handler, Action{
-			Intent: g.Intent, Digest: g.Digest, Claim: g.Claim, Token: g.Claim.Token(), Deadline: deadline,
+			Intent: grant.Intent, Digest: grant.Digest, Claim: grant.Claim, Token: grant.Claim.Token(), Deadline: deadline,
 		})
-		l.finished(g, started, result, err, context.Cause(timed))
+		l.finished(grant, started, result, err, context.Cause(timed))
 	})
 }
 
-func (l *loop) runDeadline(g permit.Grant) time.Time {
-	deadline := g.Decision.GetDeadline().AsTime()
-	tool, ok := l.fold.Governance().Release().Tool(g.Decision.GetTool())
+// spend is the last thing before the act: whatever ended the context since the
+// claim was read also ends the permit.
+func (l *loop) spend(ctx context.Context, r permit.Ruling, t0 time.Duration, intent []byte) (permit.Grant, error) {
+	if cause := context.Cause(ctx); cause != nil {
+		_, reason := failure(cause)
+		return permit.Grant{}, schemas.Refuse(reason, "%v", cause)
+	}
+	return r.Permit.Spend(t0, l.x.clock(), intent)
+}
+
+func (l *loop) notStarted(r permit.Ruling, why error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.running, r.Intent)
+	l.abandon(r, why)
+}
+
+// runDeadline is the intent's deadline or the tool's run limit, whichever comes
+// first.
+func (l *loop) runDeadline(d *pb.Decision) time.Time {
+	deadline := d.GetDeadline().AsTime()
+	tool, ok := l.fold.Governance().Release().Tool(d.GetTool())
 	if ok && tool.GetRunLimit() != nil {
 		if limit := time.Now().Add(tool.GetRunLimit().AsDuration()); limit.Before(deadline) {
 			return limit
@@ -107,6 +127,7 @@ func (l *loop) finished(g permit.Grant, started time.Time, result Result, err, c
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.running, g.Digest)
+	l.status.Started++
 	l.reportOutcome(g.Decision, o, result.Data, explanation)
 	l.freed()
 }

@@ -95,7 +95,11 @@ func (p *Params) build(dir string) error {
 		return err
 	}
 	for _, entry := range source.body.GetDirectory() {
-		if err := f.addMember(f.identity(entry.GetRole(), entry.GetName()), ca); err != nil {
+		files, err := f.memberFiles(f.identity(entry.GetRole(), entry.GetName()), ca)
+		if err != nil {
+			return err
+		}
+		if err := writeFiles(f.MemberDir(entry.GetRole(), entry.GetName()), files...); err != nil {
 			return err
 		}
 	}
@@ -142,15 +146,7 @@ func (f *Fabric) addIssuer(now time.Time) (*issuer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ca, f.addFiles(issuerDir, files)
-}
-
-func (f *Fabric) addFiles(under string, files []file) error {
-	dir := f.path(under)
-	if err := makeDir(dir); err != nil {
-		return err
-	}
-	return writeFiles(dir, files...)
+	return ca, writeFiles(f.path(issuerDir), files...)
 }
 
 func (f *Fabric) addGovernors(n int) ([]*pb.Governor, error) {
@@ -161,7 +157,7 @@ func (f *Fabric) addGovernors(n int) ([]*pb.Governor, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := f.addFiles(filepath.Join(governorsDir, name), files); err != nil {
+		if err := writeFiles(f.path(governorsDir, name), files...); err != nil {
 			return nil, err
 		}
 		all = append(all, &pb.Governor{Name: name, PublicKey: key.Public().Bytes()})
@@ -189,7 +185,7 @@ func (f *Fabric) addGenesis(governors []*pb.Governor, thresholds *pb.GovernorThr
 }
 
 func (f *Fabric) addFirstRelease(source *ReleaseSource, governors []*pb.Governor, ca *issuer) error {
-	if err := f.checkNames(source.body.GetDirectory(), governors); err != nil {
+	if err := checkNames(source.body.GetDirectory(), governors); err != nil {
 		return err
 	}
 	release, err := source.Build(BuildParams{
@@ -204,7 +200,7 @@ func (f *Fabric) addFirstRelease(source *ReleaseSource, governors []*pb.Governor
 
 // checkNames demands that no governor is called like someone in the directory:
 // names are unique in a zone, because the broker knows people by them.
-func (f *Fabric) checkNames(directory []*pb.Identity, governors []*pb.Governor) error {
+func checkNames(directory []*pb.Identity, governors []*pb.Governor) error {
 	for _, g := range governors {
 		for _, p := range directory {
 			if p.GetName() == g.GetName() {

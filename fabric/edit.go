@@ -48,7 +48,7 @@ func (p *Params) adapt(dir string) (*ReleaseSource, error) {
 
 // meant reports whether an edited release says what the parameters say.
 func (p *Params) meant(r *pb.Release) bool {
-	majority := uint32(p.Governors/2 + 1) //nolint:gosec // at most 16
+	majority := uint32(p.Governors/2 + 1)                           //nolint:gosec // at most 16
 	return (p.K == 0 || r.GetDecisionThreshold() == uint32(p.K)) && //nolint:gosec // at most 16
 		(p.Durability == 0 || r.GetDurability() == p.Durability) &&
 		(p.Governors == 0 || r.GetThresholds().GetRelease() == majority && r.GetThresholds().GetResume() == majority)
@@ -67,7 +67,7 @@ func (p *Params) adaptRelease(text string, source *ReleaseSource) string {
 		set("decision_threshold", strconv.Itoa(p.K))
 	}
 	if p.Durability != 0 {
-		set("durability", shortName(p.Durability.Descriptor(), p.Durability.Descriptor().Values().ByNumber(p.Durability.Number())))
+		set("durability", spell(p.Durability))
 	}
 	if p.Governors > 0 {
 		majority := strconv.Itoa(p.Governors/2 + 1)

@@ -43,6 +43,11 @@ func (f *Fabric) Enroll(e Enrollment) (*Enrolled, error) {
 	if err := f.checkEnrollment(e); err != nil {
 		return nil, err
 	}
+	unlock, err := f.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	current, err := f.Release()
 	if err != nil {
 		return nil, err
@@ -56,7 +61,7 @@ func (f *Fabric) Enroll(e Enrollment) (*Enrolled, error) {
 	}
 	done := &Enrolled{Dir: f.MemberDir(e.Role, e.Name), Version: current.Proto.GetVersion()}
 	if !known {
-		if done.Record, err = f.publish(withEntry(f.successor(current), entry)); err != nil {
+		if done.Record, err = f.publish(withEntry(successor(current), entry)); err != nil {
 			return nil, err
 		}
 		done.Version++
@@ -101,7 +106,7 @@ func withEntry(r *pb.Release, entry *pb.Identity) *pb.Release {
 }
 
 // successor is a copy of a release as the one that follows it.
-func (f *Fabric) successor(r *governance.Release) *pb.Release {
+func successor(r *governance.Release) *pb.Release {
 	next := proto.CloneOf(r.Proto)
 	next.Version = r.Proto.GetVersion() + 1
 	next.Replaces = r.Digest[:]
@@ -136,7 +141,11 @@ func (f *Fabric) ensureMember(role pb.Role, name string) error {
 	if err != nil {
 		return fmt.Errorf("fabric: making an SVID needs the issuer's key: %w", err)
 	}
-	return f.addMember(f.identity(role, name), ca)
+	files, err := f.memberFiles(f.identity(role, name), ca)
+	if err != nil {
+		return err
+	}
+	return addDir(f.MemberDir(role, name), func(dir string) error { return writeFiles(dir, files...) })
 }
 
 // noteEntry adds an entry to directory.yaml unless its name is there.
@@ -156,6 +165,11 @@ func (f *Fabric) noteEntry(entry *pb.Identity) error {
 // nothing, and returns nil, when the source says what the release in force says
 // and more than half of that one's validity is left.
 func (f *Fabric) Publish() ([]byte, error) {
+	unlock, err := f.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	source, err := LoadReleaseDir(f.ReleaseDir())
 	if err != nil {
 		return nil, err
@@ -171,7 +185,7 @@ func (f *Fabric) Publish() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := f.checkNames(next.GetDirectory(), next.GetGovernors()); err != nil {
+	if err := checkNames(next.GetDirectory(), next.GetGovernors()); err != nil {
 		return nil, err
 	}
 	if sameRules(current.Proto, next) && current.Proto.GetExpires().AsTime().Sub(f.Clock()) > source.validity/2 {
@@ -188,4 +202,3 @@ func sameRules(a, b *pb.Release) bool {
 	}
 	return proto.Equal(a, b)
 }
-

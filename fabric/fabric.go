@@ -38,6 +38,7 @@ const (
 	svidCert    = "svid.pem"
 	svidKey     = "svid.key"
 	bundleFile  = "bundle.json"
+	lockFile    = "lock"
 )
 
 // Fabric is a trust domain on disk. Get one from Create or Open. It holds no

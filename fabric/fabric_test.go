@@ -1,7 +1,7 @@
 package fabric_test
 
 import (
-	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -10,7 +10,6 @@ import (
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/fabric"
 	"github.com/portcullis-dev/portcullis/schemas"
-	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 )
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -71,18 +70,20 @@ func fold(t testing.TB, f *fabric.Fabric) *ledger.Fold {
 	return fold
 }
 
-func TestSmoke(t *testing.T) {
-	f := create(t, params())
-	fmt.Println(fold(t, f).Governance().Release().Proto)
-	ps, err := f.Participants()
-	fmt.Println(ps, err)
-	s, err := fabric.LoadReleaseDir(f.ReleaseDir())
+// testIssuer is a root certificate, from a fabric made once.
+var testIssuer = func() []byte {
+	dir, err := os.MkdirTemp("", "fabric")
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
-	fmt.Println(s.Lint())
-	r, err := s.Test(f.TrustDomain, f.Zone)
-	fmt.Println(r.Passed(), r.Uncovered, r.Unguarded, err)
-	e, err := f.Enroll(fabric.Enrollment{Role: pb.Role_ROLE_ENFORCER, Name: "e2"})
-	fmt.Println(e != nil, err)
-}
+	defer func() { _ = os.RemoveAll(dir) }()
+	f, err := fabric.Create(filepath.Join(dir, "data"), params())
+	if err != nil {
+		panic(err)
+	}
+	r, err := f.Release()
+	if err != nil {
+		panic(err)
+	}
+	return r.Proto.GetIssuers()[0]
+}()

@@ -58,7 +58,7 @@ func (s *ReleaseSource) lint(release *pb.Release) []Finding {
 		})
 	}
 	if len(found) == 0 {
-		found = slices.Concat(s.governanceFindings(release), s.policyFindings(release), s.directoryFindings(release))
+		found = slices.Concat(s.governanceFindings(release), policyFindings(release), s.directoryFindings(release))
 	}
 	slices.SortStableFunc(found, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(a.Position.File, b.Position.File), cmp.Compare(a.Position.Line, b.Position.Line), cmp.Compare(a.Position.Column, b.Position.Column))
@@ -113,7 +113,7 @@ func (s *ReleaseSource) governanceFindings(release *pb.Release) []Finding {
 		return nil
 	}
 	all := []error{err}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the parts of a join, not its cause
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		all = joined.Unwrap()
 	}
 	found := make([]Finding, len(all))
@@ -166,7 +166,7 @@ func last[M any](list string, items []M, name string) string {
 	return list
 }
 
-func (s *ReleaseSource) policyFindings(release *pb.Release) []Finding {
+func policyFindings(release *pb.Release) []Finding {
 	found := policy.Lint(verdict.PolicyConfig(release))
 	for i := range found {
 		if found[i].Position == (policy.Position{}) {

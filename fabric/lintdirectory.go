@@ -78,7 +78,7 @@ func (l *directoryLinter) attributes(p *pb.Identity, path string) {
 		case j < 0:
 			l.find(policy.SeverityError, code, at, "declare it under agent_attributes in release.yaml", "agent %s: attribute %s is not declared", p.GetName(), v.GetName())
 		case !fits(v, declared[j].GetType()):
-			l.find(policy.SeverityError, code, at, "write a value of the declared type", "agent %s: attribute %s is declared as %s", p.GetName(), v.GetName(), shortName(declared[j].GetType().Descriptor(), declared[j].GetType().Descriptor().Values().ByNumber(declared[j].GetType().Number())))
+			l.find(policy.SeverityError, code, at, "write a value of the declared type", "agent %s: attribute %s is declared as %s", p.GetName(), v.GetName(), spell(declared[j].GetType()))
 		}
 		given[v.GetName()] = true
 	}

@@ -68,6 +68,9 @@ func (p *Params) check() error {
 	if err := schemas.CheckName(p.Zone); err != nil {
 		return fmt.Errorf("fabric: zone: %w", err)
 	}
+	if spell(p.Durability) == "" {
+		return fmt.Errorf("fabric: durability %d is none of the protocol's", p.Durability)
+	}
 	for _, n := range []struct {
 		what        string
 		count, most int

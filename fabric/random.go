@@ -15,7 +15,7 @@ func newID(now time.Time) ([]byte, error) {
 		return nil, fmt.Errorf("fabric: no randomness for an id: %w", err)
 	}
 	var ms [8]byte
-	binary.BigEndian.PutUint64(ms[:], uint64(now.UnixMilli())) //nolint:gosec // a time after 1970; Create and Open refuse others
+	binary.BigEndian.PutUint64(ms[:], uint64(now.UnixMilli()))
 	copy(id, ms[2:])
 	id[6] = id[6]&0x0f | 0x70
 	id[8] = id[8]&0x3f | 0x80

@@ -3,7 +3,6 @@ package fabric
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -17,9 +16,6 @@ import (
 
 // ErrRecords reports records that are not a governance chain.
 var ErrRecords = errors.New("fabric: the records do not hold")
-
-// ErrConflict reports a record that someone else made at the same time.
-var ErrConflict = errors.New("fabric: someone else was faster")
 
 const recordSuffix = ".binpb"
 
@@ -105,7 +101,7 @@ func (f *Fabric) chain() (*governance.State, error) {
 	}
 	state := governance.New(f.Ledger)
 	for i, data := range records {
-		if err := applyRecord(state, uint64(i)+1, data); err != nil { //nolint:gosec // an index
+		if err := applyRecord(state, uint64(i)+1, data); err != nil {
 			return nil, fmt.Errorf("%w: record %d: %w; restore %s and %s from one backup", ErrRecords, i+1, err, configFile, recordsDir)
 		}
 	}
@@ -150,10 +146,5 @@ func (f *Fabric) addRelease(release *pb.Release) ([]byte, error) {
 }
 
 func (f *Fabric) addRecord(number uint64, what string, data []byte) error {
-	path := f.path(recordsDir, fmt.Sprintf("%04d-%s%s", number, what, recordSuffix))
-	err := addFile(path, data)
-	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%w: %s is there already; try again", ErrConflict, path)
-	}
-	return err
+	return addFile(f.path(recordsDir, fmt.Sprintf("%04d-%s%s", number, what, recordSuffix)), data)
 }

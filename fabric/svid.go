@@ -10,30 +10,29 @@ import (
 	"github.com/portcullis-dev/portcullis/core/trust"
 )
 
-// addMember makes a participant's folder: keys, SVID and bundle.
-func (f *Fabric) addMember(id trust.Identity, ca *issuer) error {
+// memberFiles are a new participant's: keys, SVID and bundle.
+func (f *Fabric) memberFiles(id trust.Identity, ca *issuer) ([]file, error) {
 	_, files, err := keyFiles()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	key, err := newECKey()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	cert, err := ca.issue(id, key.Public(), f.Clock())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	pem, err := marshalKey(key)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	bundle, err := Bundle{ID: id, Ledger: f.Ledger, Zone: f.Zone, Servers: []string{f.NATS.URL}, Issuers: [][]byte{ca.cert.Raw}}.file()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	files = append(files, file{svidCert, marshalCert(cert)}, file{svidKey, pem}, bundle)
-	return addDir(f.MemberDir(id.Role, id.Name), func(dir string) error { return writeFiles(dir, files...) })
+	return append(files, file{svidCert, marshalCert(cert)}, file{svidKey, pem}, bundle), nil
 }
 
 // renew replaces an SVID that has less than a third of its life left. Only the

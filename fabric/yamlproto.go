@@ -155,6 +155,15 @@ func shortName(ed protoreflect.EnumDescriptor, v protoreflect.EnumValueDescripto
 	return strings.ToLower(name)
 }
 
+// spell is the short name of a value; "" for one that the schema lacks.
+func spell(e protoreflect.Enum) string {
+	v := e.Descriptor().Values().ByNumber(e.Number())
+	if v == nil {
+		return ""
+	}
+	return shortName(e.Descriptor(), v)
+}
+
 // enumPrefix is what the names of an enumeration's values begin with:
 // AttributeType gives ATTRIBUTE_TYPE_.
 func enumPrefix(ed protoreflect.EnumDescriptor) string {

@@ -25,7 +25,7 @@ var floors = []floor{
 	{"binary", []string{"cmd", "house"}},
 	{"faces", []string{"dashboards", "gateway", "loadtest"}},
 	{"zone", []string{"zone"}},
-	{"services", []string{"agent", "enforcer", "executor", "sentinel", "recorder"}},
+	{"services", []string{"agent", "enforcer", "executor", "sentinel", "recorder", "transcript"}},
 	{"adapters", []string{"streams", "fabric"}},
 	{"core: permit", []string{"core/permit"}},
 	{"core: verdict", []string{"core/verdict"}},

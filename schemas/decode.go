@@ -3,6 +3,7 @@ package schemas
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/proto"
@@ -102,22 +103,41 @@ func walk(m protoreflect.Message, visit func(protoreflect.Message) error) error 
 	if err := visit(m); err != nil {
 		return err
 	}
-	var err error
-	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		switch {
-		case fd.Message() == nil:
-		case fd.IsList():
-			for i := range v.List().Len() {
-				if err = walk(v.List().Get(i).Message(), visit); err != nil {
-					break
-				}
-			}
-		default:
-			err = walk(v.Message(), visit)
+	for _, fd := range messageFields(m.Descriptor()) {
+		if !m.Has(fd) {
+			continue
 		}
-		return err == nil
-	})
-	return err
+		if !fd.IsList() {
+			if err := walk(m.Get(fd).Message(), visit); err != nil {
+				return err
+			}
+			continue
+		}
+		for i, list := 0, m.Get(fd).List(); i < list.Len(); i++ {
+			if err := walk(list.Get(i).Message(), visit); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// messageFieldsOf remembers messageFields: records have many fields and few of
+// them are messages.
+var messageFieldsOf sync.Map // protoreflect.MessageDescriptor → []protoreflect.FieldDescriptor
+
+func messageFields(d protoreflect.MessageDescriptor) []protoreflect.FieldDescriptor {
+	if known, ok := messageFieldsOf.Load(d); ok {
+		return known.([]protoreflect.FieldDescriptor) //nolint:errcheck,forcetypeassert // nothing else is stored
+	}
+	fields := []protoreflect.FieldDescriptor{}
+	for i := range d.Fields().Len() {
+		if fd := d.Fields().Get(i); fd.Message() != nil {
+			fields = append(fields, fd)
+		}
+	}
+	messageFieldsOf.Store(d, fields)
+	return fields
 }
 
 // Marshal serializes a record that this process made. The bytes are

@@ -6,5 +6,7 @@
 // schema (protovalidate). Each travels in an Envelope. Kinds is the one table
 // that ties a kind of record to its payload type, its subject and the roles
 // that may write it; broker permissions, the followers' noise rule and the
-// AsyncAPI document are all derived from it.
+// AsyncAPI document (asyncapi.yaml) are all derived from it.
+//
+//go:generate go run ./internal/asyncapigen asyncapi.yaml
 package schemas

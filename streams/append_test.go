@@ -26,7 +26,7 @@ type lossyProxy struct {
 
 func newProxy(t *testing.T, url string) *lossyProxy {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	must(t, err)
 	p := &lossyProxy{l: l}
 	t.Cleanup(func() { _ = l.Close(); p.cut() })
@@ -36,7 +36,7 @@ func newProxy(t *testing.T, url string) *lossyProxy {
 			if err != nil {
 				return
 			}
-			out, err := net.Dial("tcp", strings.TrimPrefix(url, "nats://"))
+			out, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(url, "nats://"))
 			if err != nil {
 				_ = in.Close()
 				continue
@@ -192,7 +192,7 @@ func TestAppendAsyncBlocksUntilContextEnds(t *testing.T) {
 	for range 2 {
 		must(t, alice.AppendAsync(soon(t), intent, nil, func(_ uint64, err error) { answers <- err }))
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	err := alice.AppendAsync(ctx, intent, nil, func(uint64, error) { t.Error("called back for what was not sent") })
 	wantErr(t, err, ErrUnreachable)

@@ -29,7 +29,7 @@ func benchGoverned(b *testing.B, tcp bool) {
 	w.tcp = tcp
 	alice, enf := w.connect("alice"), w.connect("enf")
 	got := make(chan uint64, 16)
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(b.Context())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -61,7 +61,7 @@ func benchBare(b *testing.B, tcp bool) {
 	must(b, err)
 	data := make([]byte, 512)
 	oneByOne(b, func() {
-		_, err := js.Publish(context.Background(), intent, data)
+		_, err := js.Publish(b.Context(), intent, data)
 		must(b, err)
 		<-got
 	})
@@ -135,7 +135,7 @@ func benchPipelined(b *testing.B, c *Conn) {
 	n := 0
 	for b.Loop() {
 		n++
-		must(b, c.AppendAsync(context.Background(), intent, data, func(_ uint64, err error) {
+		must(b, c.AppendAsync(b.Context(), intent, data, func(_ uint64, err error) {
 			if err != nil {
 				select {
 				case failed <- err:
@@ -162,7 +162,7 @@ func BenchmarkCatchUp(b *testing.B) {
 	last := fill(b, w.connect("alice"), n, make([]byte, 512))
 	enf := w.connect("enf")
 	for b.Loop() {
-		err := Follow(context.Background(), enf, FollowConfig{}, func(r Raw) uint64 { return r.Seq }, func(seq uint64, _ bool) error {
+		err := Follow(b.Context(), enf, FollowConfig{}, func(r Raw) uint64 { return r.Seq }, func(seq uint64, _ bool) error {
 			if seq == last {
 				return errStop
 			}

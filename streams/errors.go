@@ -62,4 +62,4 @@ func (e *MissingError) Error() string {
 	return fmt.Sprintf("%v: stream %s has no records %d to %d; restore the store from a copy that has them", ErrMissing, e.Stream, e.From, e.To)
 }
 
-func (e *MissingError) Unwrap() error { return ErrMissing }
+func (*MissingError) Unwrap() error { return ErrMissing }

@@ -139,7 +139,7 @@ func (r *reader) batch(ctx context.Context, req getRequest) (records []Raw, end 
 			end = e
 			return false, err
 		}
-		record, before, ok := recordOf(m, r.name)
+		record, before, ok := recordOf(m, r.name, batchAnswer)
 		// A batch names in each answer the one before it: a lost answer or a
 		// foreign record breaks the chain, and what follows is asked for again.
 		if odd = odd || !ok || before != prev || record.Seq <= prev; !odd {

@@ -9,31 +9,6 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// State is what a follower knows of its own position.
-type State int
-
-const (
-	// Disconnected: the broker cannot be reached, or cannot be read.
-	Disconnected State = iota
-	// CatchingUp: records that exist have not been delivered yet.
-	CatchingUp
-	// Live: everything stored at the last look has been delivered, and new
-	// records are delivered as they come.
-	Live
-)
-
-func (s State) String() string {
-	switch s {
-	case Disconnected:
-		return "disconnected"
-	case CatchingUp:
-		return "catching up"
-	case Live:
-		return "live"
-	}
-	return fmt.Sprintf("State(%d)", int(s))
-}
-
 // FollowConfig says what to follow and from where.
 type FollowConfig struct {
 	Stream   Stream    // zero: the ledger
@@ -204,9 +179,7 @@ func (f *follower[T]) isLive() {
 		f.cfg.CaughtUp(f.last.Seq)
 	}
 	f.caught = true
-	if f.c.Connected() {
-		f.state.tell(Live)
-	}
+	f.state.tellIf(Live, f.c.Connected)
 }
 
 // catchUpOnce reads one batch; unless verified, the record delivered last is
@@ -271,18 +244,9 @@ func (f *follower[T]) contiguous(records []Raw) []Raw {
 // It returns nil when the stream must be read by position.
 func (f *follower[T]) announced() error {
 	for {
-		wait := f.wake.context(f.ctx)
-		m, err := f.live.NextMsgWithContext(wait)
-		switch {
-		case f.ctx.Err() != nil:
-			return context.Cause(f.ctx)
-		case err != nil && wait.Err() != nil:
-			f.wake.seen()
-			return nil // idle, or the connection changed
-		case errors.Is(err, nats.ErrSlowConsumer):
-			return nil // announcements were dropped
-		case err != nil:
-			return fmt.Errorf("streams: follow %s: %w", f.r.name, f.c.closedOr(err))
+		m, err := f.live.NextMsgWithContext(f.wake.context(f.ctx))
+		if err != nil {
+			return f.interrupted(err)
 		}
 		records, whole := f.drain(m)
 		if err := f.deliver(records); err != nil {
@@ -294,6 +258,21 @@ func (f *follower[T]) announced() error {
 	}
 }
 
+// interrupted tells why waiting for an announcement ended: nil when the stream
+// must be looked at by position.
+func (f *follower[T]) interrupted(cause error) error {
+	switch {
+	case f.ctx.Err() != nil:
+		return context.Cause(f.ctx)
+	case errors.Is(cause, context.Canceled): // idle, or the connection changed
+		f.wake.seen()
+		return nil
+	case errors.Is(cause, nats.ErrSlowConsumer): // announcements were dropped
+		return nil
+	}
+	return fmt.Errorf("streams: follow %s: %w", f.r.name, f.c.closedOr(cause))
+}
+
 // drain takes the announcement m and those queued behind it, as far as they
 // continue the position; whole is false when something does not.
 func (f *follower[T]) drain(m *nats.Msg) (records []Raw, whole bool) {
@@ -302,7 +281,7 @@ func (f *follower[T]) drain(m *nats.Msg) (records []Raw, whole bool) {
 		queued = 0
 	}
 	for next := f.next; ; {
-		record, _, ok := recordOf(m, f.r.name)
+		record, _, ok := recordOf(m, f.r.name, announcement)
 		switch {
 		case !ok || m.Subject != livePrefix+record.Subject:
 			return records, false

@@ -252,7 +252,7 @@ func TestFollowFlushPoints(t *testing.T) {
 	w := newWorld(t, nil)
 	alice, enf := w.connect("alice"), w.connect("enf")
 	last := fill(t, alice, 2000, []byte("x"))
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var lastMore bool
 	flushes := 0
@@ -330,7 +330,7 @@ func TestReadRanges(t *testing.T) {
 			t.Errorf("got position %d", seq)
 		}
 	}
-	short, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	short, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	if _, err := w.connect("bob").Last(short); err == nil {
 		t.Error("an agent read the ledger")

@@ -75,19 +75,38 @@ func status(m *nats.Msg) int {
 	return code
 }
 
+// form is in which of two ways the broker sends a stored record. Their headers
+// differ in one line; taking it in either would let a publisher who wrote that
+// line be believed in one form and not in the other.
+type form int
+
+const (
+	announcement form = iota
+	batchAnswer
+)
+
+// has reports whether the header has the lines of the form and no others.
+func (f form) has(h nats.Header) bool {
+	for key := range h {
+		switch key {
+		case headerStream, headerSubject, headerSequence, headerTime, headerPrev, headerOrigin:
+		case headerPending:
+			if f != batchAnswer {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return f != batchAnswer || h.Get(headerPending) != ""
+}
+
 // recordOf reads a stored record from an announcement or a batch answer. Prev
 // is the broker's Nats-Last-Sequence. It is false for a record that carries a
 // publisher's headers and for everything that is no record of the stream.
-func recordOf(m *nats.Msg, stream string) (r Raw, prev uint64, ok bool) {
-	if !authentic(m) || m.Header.Get(headerStream) != stream || m.Header.Get(headerStatus) != "" {
+func recordOf(m *nats.Msg, stream string, f form) (r Raw, prev uint64, ok bool) {
+	if !authentic(m) || !f.has(m.Header) || m.Header.Get(headerStream) != stream {
 		return Raw{}, 0, false
-	}
-	for key := range m.Header {
-		switch key {
-		case headerStream, headerSubject, headerSequence, headerTime, headerPrev, headerPending, headerOrigin:
-		default:
-			return Raw{}, 0, false
-		}
 	}
 	seq, err := strconv.ParseUint(m.Header.Get(headerSequence), 10, 64)
 	if err != nil || seq == 0 {

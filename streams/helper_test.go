@@ -55,15 +55,6 @@ func newCast(t testing.TB) *cast {
 	return c
 }
 
-func (c *cast) participant(name string) Participant {
-	for _, p := range c.all {
-		if p.Name == name {
-			return p
-		}
-	}
-	return Participant{}
-}
-
 // world is a server with a cast.
 type world struct {
 	t      testing.TB
@@ -209,8 +200,9 @@ func (tp *tape) state() State {
 func (tp *tape) upTo(t testing.TB, seq uint64) []Raw {
 	t.Helper()
 	eventually(t, "position delivered", func() bool {
-		all := tp.all()
-		return len(all) > 0 && all[len(all)-1].Seq >= seq
+		tp.mu.Lock()
+		defer tp.mu.Unlock()
+		return len(tp.records) > 0 && tp.records[len(tp.records)-1].Seq >= seq
 	})
 	return tp.all()
 }
@@ -219,7 +211,7 @@ func (tp *tape) end(t testing.TB) error {
 	t.Helper()
 	select {
 	case <-tp.ended:
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("follow has not ended")
 	}
 	tp.mu.Lock()
@@ -237,18 +229,21 @@ func contiguous(t testing.TB, records []Raw, first uint64) {
 	}
 }
 
+// patience is for busy machines under the race detector; nothing waits so long when all is well.
+const patience = 60 * time.Second
+
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
 		if ok() {
 			return
 		}
 	}
-	t.Fatalf("not within 20 s: %s", what)
+	t.Fatalf("not within %v: %s", patience, what)
 }
 
 func soon(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	return ctx
 }

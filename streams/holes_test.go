@@ -25,7 +25,7 @@ type wire struct {
 
 func (w *world) wire(t *testing.T, name string) *wire {
 	t.Helper()
-	conn, err := net.Dial("tcp", strings.TrimPrefix(w.server.URL(), "nats://"))
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(w.server.URL(), "nats://"))
 	must(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	raw := &wire{t, conn, bufio.NewReader(conn)}
@@ -57,7 +57,10 @@ func (w *wire) line() string {
 }
 
 func (w *wire) pong() {
-	for w.line() != "PONG" {
+	for {
+		if w.line() == "PONG" {
+			return
+		}
 	}
 }
 
@@ -91,6 +94,7 @@ var evilHeaders = map[string]string{
 	"no end":                               "NATS/1.0\r\nA: b",
 	"bare newlines":                        "NATS/1.0\n\r\n\n",
 	"origin":                               "NATS/1.0\r\nNats-Request-Info: {\"acc\":\"FABRIC\"}\r\n\r\n",
+	"swallowed line":                       "NATS/1.0\r\nNats-Num-Pending: xx",
 	"harmless":                             "NATS/1.0\r\nTrace: 1\r\n\r\n",
 	"trace elsewhere":                      "NATS/1.0\r\nNats-Trace-Dest: fabric.z.governance\r\n\r\n",
 	"expire":                               "NATS/1.0\r\nNats-TTL: 1s\r\n\r\n",
@@ -165,14 +169,17 @@ func TestReadSkipsNothingAmongForeignRecords(t *testing.T) {
 	var want []uint64
 	for i := range 20 {
 		if i%3 == 1 {
+			before := w.ledgerHead(Ledger)
 			attacker.publish(subj(schemas.KindCredential, "alice"), evilHeaders["forged next"], "forged")
-			want = append(want, w.ledgerHead(Ledger))
+			eventually(t, "stored", func() bool { return w.ledgerHead(Ledger) == before+1 })
+			want = append(want, before+1)
 		}
 		w.append(alice, subj(schemas.KindIntent, "alice"), "between")
 		want = append(want, w.append(alice, subj(schemas.KindCredential, "alice"), "good"))
 	}
+	head := w.ledgerHead(Ledger) + 1
 	attacker.publish(subj(schemas.KindIntent, "alice"), evilHeaders["forged far ahead"], "at the end")
-	head := w.ledgerHead(Ledger)
+	eventually(t, "stored", func() bool { return w.ledgerHead(Ledger) == head })
 	var got []uint64
 	last, err := Read(soon(t), enf, ReadConfig{Filter: subj(schemas.KindCredential, "*")}, func(r Raw) error {
 		got = append(got, r.Seq)
@@ -249,6 +256,36 @@ func TestHoleConsumersAndForeignReplies(t *testing.T) {
 	case s := <-victim:
 		t.Errorf("alice was sent %q", s)
 	case <-time.After(50 * time.Millisecond):
+	}
+}
+
+// Nobody can announce but the broker: neither a role nor an agent's neighbour hears a forged announcement.
+func TestNobodyForgesAnnouncements(t *testing.T) {
+	w := newWorld(t, nil)
+	tp := w.follow(w.connect("enf"), FollowConfig{})
+	eventually(t, "live", func() bool { return tp.state() == Live })
+	for name := range roles {
+		refused := make(chan error, 4)
+		nc := w.bare(name)
+		nc.SetErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refused <- err })
+		m := nats.NewMsg("live.fabric.z.governance")
+		m.Header = nats.Header{
+			headerStream: {"LEDGER_z"}, headerSubject: {"fabric.z.governance"}, headerSequence: {"1"},
+			headerTime: {"2026-01-01T00:00:00Z"}, headerPrev: {"0"},
+		}
+		m.Data = []byte("forged by " + name)
+		must(t, nc.PublishMsg(m))
+		must(t, nc.Flush())
+		select {
+		case err := <-refused:
+			wantErr(t, err, nats.ErrPermissionViolation)
+		case <-time.After(5 * time.Second):
+			t.Errorf("%s may publish announcements", name)
+		}
+	}
+	seq := w.append(w.connect("alice"), subj(schemas.KindIntent, "alice"), "true")
+	if got := tp.upTo(t, seq); len(got) != 1 || string(got[0].Data) != "true" {
+		t.Errorf("delivered %+v", got)
 	}
 }
 

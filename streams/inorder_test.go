@@ -52,26 +52,26 @@ func TestWakerLosesNoWake(t *testing.T) {
 	w := newWaker()
 	defer w.stop()
 	w.now() // before anybody waits
-	ctx := w.context(context.Background())
+	ctx := w.context(t.Context())
 	if ctx.Err() == nil {
 		t.Fatal("a wake before the wait was lost")
 	}
 	w.seen()
-	if ctx = w.context(context.Background()); ctx.Err() != nil {
+	if ctx = w.context(t.Context()); ctx.Err() != nil {
 		t.Fatal("one wake woke twice")
 	}
 	w.now() // between the wait's end and the next one
-	if ctx = w.context(context.Background()); ctx.Err() == nil {
+	if ctx = w.context(t.Context()); ctx.Err() == nil {
 		t.Fatal("a wake between two waits was lost")
 	}
 	w.seen()
-	parent, cancel := context.WithCancel(context.Background())
+	parent, cancel := context.WithCancel(t.Context())
 	ctx = w.context(parent)
 	cancel()
 	<-ctx.Done()
 	w.seen()
 	w.later(time.Millisecond)
-	<-w.context(context.Background()).Done() // idle
+	<-w.context(t.Context()).Done() // idle
 }
 
 func TestStatesAreToldOnce(t *testing.T) {
@@ -88,6 +88,10 @@ func TestStatesAreToldOnce(t *testing.T) {
 		if told[i] != want[i] {
 			t.Fatalf("told %v, want %v", told, want)
 		}
+	}
+	s.tellIf(Live, func() bool { return false })
+	if len(told) != len(want) {
+		t.Fatalf("told %v though it was over", told)
 	}
 	newStateTeller(nil).tell(Live) // nobody listens
 }

@@ -157,7 +157,7 @@ func TestAnswersReachTheirAgentOnly(t *testing.T) {
 		c := w.connect(agent)
 		stop, err := c.SubscribeAnswers(func(b []byte) { mu.Lock(); got[agent] = append(got[agent], string(b)); mu.Unlock() })
 		must(t, err)
-		defer stop()
+		t.Cleanup(stop)
 		must(t, c.nc.Flush())
 	}
 	for name := range roles {

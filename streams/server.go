@@ -197,7 +197,7 @@ func claimStore(dir string) (unlock func(), err error) {
 		return nil, fmt.Errorf("streams: store folder %s: %w; choose one that this user may write", dir, err)
 	}
 	path := filepath.Join(dir, "portcullis.lock")
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator names the folder
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("streams: store folder %s: %w; choose one that this user may write", dir, err)
 	}
@@ -220,7 +220,7 @@ func newServerLog(log *slog.Logger) *serverLog {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &serverLog{log: log.With("part", "nats-server")}
+	return &serverLog{log: log}
 }
 
 func (l *serverLog) fatal() string {
@@ -230,7 +230,7 @@ func (l *serverLog) fatal() string {
 }
 
 func (l *serverLog) write(level slog.Level, format string, a []any) {
-	l.log.Log(context.Background(), level, strings.TrimSpace(fmt.Sprintf(format, a...)))
+	l.log.Log(context.Background(), level, "nats-server", "says", strings.TrimSpace(fmt.Sprintf(format, a...)))
 }
 
 func (l *serverLog) Noticef(format string, a ...any) { l.write(slog.LevelDebug, format, a) }

@@ -56,7 +56,7 @@ func TestVerifySync(t *testing.T) {
 			if got != d {
 				t.Errorf("verified %v, want %v", got, d)
 			}
-			short, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+			short, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 			defer cancel()
 			if _, err := enf.VerifySync(short, 2); err == nil {
 				t.Error("two servers verified where one runs")
@@ -64,7 +64,7 @@ func TestVerifySync(t *testing.T) {
 			if _, err := enf.VerifySync(soon(t), 0); err == nil {
 				t.Error("no server verified")
 			}
-			short, cancel = context.WithTimeout(context.Background(), 200*time.Millisecond)
+			short, cancel = context.WithTimeout(t.Context(), 200*time.Millisecond)
 			defer cancel()
 			if _, err := w.connect("alice").VerifySync(short, 1); err == nil {
 				t.Error("an agent, who may not ask, verified")

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/nats-io/nats.go"
 )
 
 // serverSettings is the part of a server's VARZ answer that matters here.
@@ -46,11 +48,9 @@ func (c *Conn) VerifySync(ctx context.Context, servers int) (Durability, error) 
 	if err := c.nc.PublishRequest(varzSubject, inbox, nil); err != nil {
 		return fail(c.closedOr(err))
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
 	answered := map[string]Durability{}
 	for {
-		m, err := sub.NextMsgWithContext(ctx)
+		m, err := nextWithin(ctx, sub, len(answered) == servers)
 		if err != nil && len(answered) == servers {
 			return weakest(answered), nil
 		}
@@ -64,12 +64,22 @@ func (c *Conn) VerifySync(ctx context.Context, servers int) (Durability, error) 
 		if answered[name] = d; len(answered) > servers {
 			return fail(fmt.Errorf("more than %d servers answered; name the true number", servers))
 		}
-		if len(answered) == servers {
-			waiting, stop := context.WithTimeout(ctx, stragglers)
-			defer stop() // once: the set cannot shrink
-			ctx = waiting
-		}
 	}
+}
+
+// nextWithin waits for one more answer: briefly when enough have come.
+func nextWithin(ctx context.Context, sub *nats.Subscription, enough bool) (*nats.Msg, error) {
+	wait := answerTimeout
+	if enough {
+		wait = stragglers
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	m, err := sub.NextMsgWithContext(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("wait for an answer: %w", err)
+	}
+	return m, nil
 }
 
 func durabilityOf(answer []byte) (server string, d Durability, err error) {

@@ -56,25 +56,3 @@ func (w *waker) stop() {
 	w.timer.Stop()
 	w.now()
 }
-
-// stateTeller passes each change of state on, once and in order.
-type stateTeller struct {
-	mu    sync.Mutex
-	to    func(State)
-	now   State // guarded by mu
-	begun bool  // guarded by mu
-}
-
-func newStateTeller(to func(State)) *stateTeller { return &stateTeller{to: to} }
-
-func (s *stateTeller) tell(now State) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.begun && s.now == now {
-		return
-	}
-	s.begun, s.now = true, now
-	if s.to != nil {
-		s.to(now)
-	}
-}

@@ -9,10 +9,18 @@ import (
 // The way of a record, as doc.go tells it: appended by an agent, stored,
 // announced, delivered; and an answer back.
 func TestTheWayOfARecord(t *testing.T) {
-	for name, tcp := range map[string]bool{"in process": false, "tcp": true} {
-		t.Run(name, func(t *testing.T) {
+	embedded := func(tcp bool) func(testing.TB) *world {
+		return func(t testing.TB) *world {
 			w := newWorld(t, nil)
 			w.tcp = tcp
+			return w
+		}
+	}
+	for name, world := range map[string]func(testing.TB) *world{
+		"in process": embedded(false), "tcp": embedded(true), "external server": newExternalWorld,
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := world(t)
 			alice, enf := w.connect("alice"), w.connect("enf")
 			w.append(alice, subj(schemas.KindIntent, "alice"), "before")
 			tp := w.follow(enf, FollowConfig{})

@@ -15,8 +15,9 @@ import (
 )
 
 // StartServer starts the embedded broker of a fabric with the durability that
-// its release demands. Port 0 means the fabric's own; -1 any free one.
-func StartServer(f *fabric.Fabric, port int, log *slog.Logger) (*streams.Server, error) {
+// its release demands. Port 0 means the fabric's own; -1 any free one. MaxBytes
+// bounds the ledger; 0 means the default of package streams.
+func StartServer(f *fabric.Fabric, port int, maxBytes int64, log *slog.Logger) (*streams.Server, error) {
 	participants, err := Participants(f)
 	if err != nil {
 		return nil, err
@@ -30,7 +31,7 @@ func StartServer(f *fabric.Fabric, port int, log *slog.Logger) (*streams.Server,
 	}
 	return streams.StartServer(streams.ServerConfig{
 		StoreDir: f.ServerDir(), Port: port, Durability: durabilityOf(release.Proto.GetDurability()),
-		Zones: []streams.ZoneConfig{{Zone: f.Zone}}, Participants: participants, Logger: log,
+		Zones: []streams.ZoneConfig{{Zone: f.Zone, MaxBytes: maxBytes}}, Participants: participants, Logger: log,
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,16 +26,19 @@ type Config struct {
 	Port   int          // of the embedded broker; 0 means the fabric's, -1 any free one
 	Build  trust.Digest // digest of this executable
 
+	LedgerBytes int64 // bound on the ledger; 0 means the default of package streams
+
 	// Handlers makes the handlers of one executor for the tools that the
 	// directory lets it serve.
 	Handlers func(name string, tools []string) (map[string]executor.Handler, error)
 }
 
-// Zone is a broker and the members that were started, in one process. Safe for
-// concurrent use.
+// Zone is the members that were started in one process, and its broker unless
+// that runs elsewhere. Safe for concurrent use.
 type Zone struct {
 	cfg    Config
-	server *streams.Server
+	server *streams.Server // nil when the broker runs elsewhere
+	url    string          // of the broker
 
 	mu      sync.Mutex
 	members map[trust.Identity]*member
@@ -57,11 +61,12 @@ func Open(ctx context.Context, cfg Config) (*Zone, error) {
 	if cfg.Fabric == nil || cfg.Logger == nil {
 		return nil, errors.New("zone: Fabric and Logger are required")
 	}
-	server, err := StartServer(cfg.Fabric, cfg.Port, cfg.Logger.With("part", "broker"))
+	server, err := StartServer(cfg.Fabric, cfg.Port, cfg.LedgerBytes, cfg.Logger.With("part", "broker"))
 	if err != nil {
 		return nil, err
 	}
-	z := &Zone{cfg: cfg, server: server, members: make(map[trust.Identity]*member), failed: make(chan error, 1)}
+	z := newZone(cfg, server.URL())
+	z.server = server
 	if err := Found(ctx, cfg.Fabric, z.Broker(), cfg.Logger); err != nil {
 		server.Shutdown()
 		return nil, err
@@ -69,17 +74,34 @@ func Open(ctx context.Context, cfg Config) (*Zone, error) {
 	return z, nil
 }
 
-// Broker is the zone's embedded broker.
-func (z *Zone) Broker() Broker { return Broker{Server: z.server} }
+// Join is Open for a broker that runs elsewhere, whose ledger somebody else
+// brings up to date. Nothing is connected before a member is started.
+func Join(cfg Config, url string) (*Zone, error) {
+	if cfg.Fabric == nil || cfg.Logger == nil || url == "" {
+		return nil, errors.New("zone: Fabric, Logger and the broker's URL are required")
+	}
+	return newZone(cfg, url), nil
+}
+
+func newZone(cfg Config, url string) *Zone {
+	return &Zone{cfg: cfg, url: url, members: make(map[trust.Identity]*member), failed: make(chan error, 1)}
+}
+
+// Broker is the zone's broker.
+func (z *Zone) Broker() Broker { return Broker{Server: z.server, URL: z.url} }
 
 // URL is where others connect to the broker.
-func (z *Zone) URL() string { return z.server.URL() }
+func (z *Zone) URL() string { return z.url }
 
 // Failed yields the error of the first member that ended by itself.
 func (z *Zone) Failed() <-chan error { return z.failed }
 
 // Reload lets participants connect that were enrolled since the broker started.
+// A broker elsewhere is reloaded by whoever runs it.
 func (z *Zone) Reload() error {
+	if z.server == nil {
+		return nil
+	}
 	participants, err := Participants(z.cfg.Fabric)
 	if err != nil {
 		return err
@@ -88,7 +110,7 @@ func (z *Zone) Reload() error {
 }
 
 // StartAll starts every enforcer, executor and sentinel of the directory whose
-// folder is in the fabric.
+// folder is in the fabric and that does not run here already.
 func (z *Zone) StartAll(ctx context.Context) error {
 	participants, err := z.cfg.Fabric.Participants()
 	if err != nil {
@@ -97,6 +119,9 @@ func (z *Zone) StartAll(ctx context.Context) error {
 	for _, p := range participants {
 		switch p.Role { //nolint:exhaustive // the other roles are not run by a zone
 		case pb.Role_ROLE_ENFORCER, pb.Role_ROLE_EXECUTOR, pb.Role_ROLE_SENTINEL:
+			if slices.Contains(z.running(p.Role), p.Name) {
+				continue
+			}
 			if err := z.Start(ctx, p.Role, p.Name); err != nil {
 				return err
 			}
@@ -212,7 +237,9 @@ func (z *Zone) Close() {
 			z.Stop(role, name)
 		}
 	}
-	z.server.Shutdown()
+	if z.server != nil {
+		z.server.Shutdown()
+	}
 }
 
 func (z *Zone) running(role pb.Role) []string {

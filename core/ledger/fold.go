@@ -77,6 +77,10 @@ type Record struct {
 	Token   string // last token of the subject: a name or a tool
 	Skipped bool   // a kind that the parser skips; nothing below is set
 
+	// Unauthenticated marks a kind that the parser leaves so: Items are whatever
+	// somebody wrote, good only for finding the bytes of a known digest.
+	Unauthenticated bool
+
 	Signer trust.Credential // zero for governance records
 
 	Items []Item // intents, decisions, claims, outcomes
@@ -100,6 +104,9 @@ func (f *Fold) Step(p *Parsed) (Record, error) {
 	case p.refusal != nil:
 		return Record{}, p.refusal
 	case p.skipped:
+		return rec, nil
+	case p.bare && p.listErr == nil:
+		rec.Unauthenticated, rec.Items = true, p.items
 		return rec, nil
 	case p.kind == schemas.KindGovernance:
 		return f.stepGovernance(p, rec)

@@ -21,6 +21,7 @@ type Parsed struct {
 	kind     schemas.Kind
 	token    string
 	skipped  bool
+	bare     bool  // a kind that the parser leaves unauthenticated
 	refusal  error // noise whatever the fold's state
 	env      *trust.Envelope
 	verified bool // signature 0 verifies under the key that its key id names
@@ -44,6 +45,10 @@ type Parser struct {
 	// opened nor reported as noise. Governance, credentials and pulses are never
 	// skipped: every fold rests on them.
 	Skip []schemas.Kind
+	// Unauthenticated lists kinds of lists of which the follower wants nothing but
+	// bytes that it will name by a digest from elsewhere. Their signers are not
+	// looked at: see Record.Unauthenticated.
+	Unauthenticated []schemas.Kind
 }
 
 // Parse looks at one message alone. It is safe for concurrent use.
@@ -59,6 +64,7 @@ func (ps Parser) Parse(raw Raw) *Parsed {
 		p.skipped = true
 		return p
 	}
+	p.bare = slices.Contains(ps.Unauthenticated, kind)
 	p.refusal = p.open(ps.Keys)
 	return p
 }
@@ -91,7 +97,7 @@ func (p *Parsed) open(keys *Keys) error {
 	if len(env.Signatures) != 1 {
 		return schemas.Refuse(pb.Reason_REASON_NOISE_SIGNER, "%d signatures; a %s has one", len(env.Signatures), p.kind)
 	}
-	if key, known := keys.lookup(env.Signatures[0].KeyID); known {
+	if key, known := keys.lookup(env.Signatures[0].KeyID); known && !p.bare {
 		p.verified = keys.isVouched(p.Data) || env.VerifiedBy(0, key)
 	}
 	if info.List {

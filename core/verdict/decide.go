@@ -95,7 +95,7 @@ func (c *deciding) checkSender() {
 }
 
 func (c *deciding) checkContent() {
-	in, id := c.content, c.in.Signer.ID.String()
+	in, id := c.content, c.d.GetAgent()
 	forged := in.GetAgent() != id
 	c.denyIf(forged, pb.Reason_REASON_INTENT_FORGED)
 	c.d.Deadline = in.GetDeadline()

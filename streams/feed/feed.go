@@ -28,6 +28,8 @@ type Config struct {
 	Keys   *ledger.Keys
 	Logger *slog.Logger
 	Skip   []schemas.Kind // kinds that the service takes no interest in
+	// Unauthenticated: see ledger.Parser.
+	Unauthenticated []schemas.Kind
 
 	// FromSeq is where the feed begins; 0 means 1. Governance and credentials
 	// that stand before it are folded first, silently.
@@ -58,7 +60,7 @@ type Event[T any] struct {
 func Run[T any](ctx context.Context, cfg Config, prepare func(*ledger.Parsed) T, step func(*ledger.Fold, Event[T]) error) error {
 	r := &run[T]{
 		ctx: ctx, cfg: cfg, prepare: prepare, step: step,
-		parser: ledger.Parser{Zone: cfg.Zone, Keys: cfg.Keys, Skip: cfg.Skip},
+		parser: ledger.Parser{Zone: cfg.Zone, Keys: cfg.Keys, Skip: cfg.Skip, Unauthenticated: cfg.Unauthenticated},
 		fold:   ledger.NewFold(cfg.Ledger, cfg.Keys),
 	}
 	if err := r.foldPrefix(); err != nil {

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/portcullis-dev/portcullis/executor/tools/files"
 )
@@ -144,36 +143,51 @@ func TestLinkedStateIsRefused(t *testing.T) {
 	}
 }
 
-// TestSwappedLinks lets an attacker exchange a directory and a file for links to
-// the outside as fast as it can while the tool reads and writes through them.
+// TestSwappedLinks lets an attacker exchange a directory and a file for links as
+// fast as it can while the tool reads and writes through them: links out of the
+// root, and links to another directory in it, which a path under another policy
+// may name.
 func TestSwappedLinks(t *testing.T) {
-	tool, root := setup(t)
-	outside := t.TempDir()
-	put(t, outside, "file", "secret")
+	t.Run("out of the root", func(t *testing.T) {
+		tool, root := setup(t)
+		outside := t.TempDir()
+		besiege(t, tool, root, outside, outside, filepath.Join(outside, "file"))
+	})
+	t.Run("within the root", func(t *testing.T) {
+		tool, root := setup(t)
+		mkdir(t, root, "other")
+		besiege(t, tool, root, filepath.Join(root, "other"), "other", "../other/file")
+	})
+}
+
+// besiege uses dir/file for a second while two attackers swap dir for a link
+// dirTarget, and file for a link fileTarget; both links lead to secrets.
+func besiege(t *testing.T, tool *files.Files, root, secrets, dirTarget, fileTarget string) {
+	t.Helper()
+	put(t, secrets, "file", "secret")
 	mkdir(t, root, "dir")
 	put(t, root, "dir/file", "inside")
-
 	stop := make(chan struct{})
 	var attackers sync.WaitGroup
 	for _, spot := range []struct{ dir, name, target string }{
-		{root, "dir", outside},
-		{filepath.Join(root, "dir"), "file", filepath.Join(outside, "file")},
+		{root, "dir", dirTarget},
+		{filepath.Join(root, "dir"), "file", fileTarget},
 	} {
 		dir, err := os.OpenRoot(spot.dir) // a handle, lest one attacker be misled by the other
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer dir.Close()
+		t.Cleanup(func() { _ = dir.Close() })
 		attackers.Go(func() { swap(dir, spot.name, spot.target, stop) })
 	}
 	done, refused := 0, 0
-	for deadline := time.Now().Add(time.Second); time.Now().Before(deadline); {
-		got, err := read(t, tool, "dir/file")
-		if err == nil && *got.Content == "secret" {
+	for token := uint64(1); token < 100_000 && (token < 1000 || done < 3 || refused < 3); token++ {
+		got, readErr := read(t, tool, "dir/file")
+		if readErr == nil && *got.Content == "secret" {
 			t.Error("read through a link")
 		}
-		_, writeErr := write(t.Context(), t, tool, "dir/file", "inside", "", uint64(time.Now().UnixNano()))
-		for _, err := range []error{err, writeErr} {
+		_, writeErr := write(t.Context(), t, tool, "dir/file", "inside", "", token)
+		for _, err := range []error{readErr, writeErr} {
 			if err != nil {
 				refused++
 			} else {
@@ -183,11 +197,11 @@ func TestSwappedLinks(t *testing.T) {
 	}
 	close(stop)
 	attackers.Wait()
-	wantFile(t, filepath.Join(outside, "file"), "secret")
-	wantOnly(t, outside, "file")
+	wantFile(t, filepath.Join(secrets, "file"), "secret")
+	wantOnly(t, secrets, "file")
 	t.Logf("%d done, %d refused", done, refused)
-	if refused == 0 {
-		t.Error("the attacker never got in between; this test showed nothing")
+	if done == 0 || refused == 0 {
+		t.Error("tool and attacker never met; this test showed nothing")
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -55,18 +54,17 @@ func (f *Files) lock(ctx context.Context, state *os.Root) (release func(), err e
 	return release, nil
 }
 
-// flock takes the lock of an open file (flock(2)), trying until the context ends.
+// flock takes the lock of an open file, trying until the context ends.
 func flock(ctx context.Context, file *os.File) error {
 	retry := time.NewTicker(lockRetry)
 	defer retry.Stop()
 	for {
-		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) //nolint:gosec // a file descriptor is a small int
-		switch {
-		case err == nil:
+		taken, err := tryLock(file)
+		if err != nil {
+			return fmt.Errorf("files: the root cannot be locked, so writes could overtake each other; choose a root on a file system with locks: %w", err)
+		}
+		if taken {
 			return alive(ctx)
-		case errors.Is(err, syscall.EWOULDBLOCK), errors.Is(err, syscall.EINTR):
-		default:
-			return fmt.Errorf("files: the root's file system has no locks (flock), so writes could overtake each other; choose another root: %w", err)
 		}
 		select {
 		case <-retry.C:

@@ -340,7 +340,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	defer os.RemoveAll(root)
+	defer func() { _ = os.RemoveAll(root) }()
 	tool, err := files.New(root)
 	if err != nil {
 		panic(err)

@@ -11,23 +11,6 @@ import (
 	"github.com/portcullis-dev/portcullis/executor/tools/files"
 )
 
-// holdLock takes a lock as another process would.
-func holdLock(t *testing.T, name string) (release func()) {
-	t.Helper()
-	file, err := os.OpenFile(name, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
-		t.Fatal(err)
-	}
-	return func() {
-		if err := file.Close(); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
 // asNobody runs act without the superuser's powers over files, on a thread of
 // its own that ends with act.
 func asNobody(t *testing.T, act func()) {

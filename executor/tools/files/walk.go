@@ -34,6 +34,11 @@ func enter(dir *os.Root, name string) (*os.Root, error) {
 	if !seen.IsDir() {
 		return nil, refusef("%q on the way is %s; every segment but the last must be a directory", name, kind(seen.Mode()))
 	}
+	return enterSeen(dir, name, seen)
+}
+
+// enterSeen opens the directory that was seen.
+func enterSeen(dir *os.Root, name string, seen fs.FileInfo) (*os.Root, error) {
 	next, err := dir.OpenRoot(name)
 	if err != nil {
 		return nil, missing(err, "directory", name)

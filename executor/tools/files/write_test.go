@@ -10,11 +10,13 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
-	"github.com/portcullis-dev/portcullis/executor/tools/files"
 	"pgregory.net/rapid"
+
+	"github.com/portcullis-dev/portcullis/executor/tools/files"
 )
 
 func TestFencing(t *testing.T) {
@@ -236,6 +238,23 @@ func TestWaitingForTheLockEnds(t *testing.T) {
 	}
 }
 
+// holdLock takes a lock as another process would.
+func holdLock(t *testing.T, name string) (release func()) {
+	t.Helper()
+	file, err := os.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := file.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestCrashLeavesNothingInTheWay plants what a crash at the worst moments leaves:
 // a staging file, half written or already linked to its name.
 func TestCrashLeavesNothingInTheWay(t *testing.T) {
@@ -262,10 +281,7 @@ func TestCrashLeavesNothingInTheWay(t *testing.T) {
 // path to content and token.
 func TestAgainstAMap(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		root, err := os.MkdirTemp(t.TempDir(), "")
-		if err != nil {
-			rt.Fatal(err)
-		}
+		root := t.TempDir() // another one for each run
 		tool, err := files.NewLimited(root, files.Limits{Read: 12, Write: 6})
 		if err != nil {
 			rt.Fatal(err)

@@ -52,7 +52,7 @@ func (c *Client) Call(ctx context.Context, name, resource string, arguments []by
 	if err != nil {
 		return nil, err
 	}
-	response, err := r.http.Do(message)
+	response, err := r.transport.RoundTrip(message)
 	switch {
 	case err != nil && connected.Load():
 		return nil, uncertain(ctx, "the request may have been sent, and no answer came", err)
@@ -87,13 +87,7 @@ func (r request) message(ctx context.Context, token uint64, digest string) (*htt
 // answer reads a response within the cap.
 func (c *Client) answer(ctx context.Context, response *http.Response) ([]byte, error) {
 	if response.StatusCode < 200 || response.StatusCode > 299 {
-		// Only a quotation: what cannot be read of it is not missed.
-		head, _ := io.ReadAll(io.LimitReader(response.Body, maxQuoted))
-		return nil, &StatusError{
-			Status:   response.StatusCode,
-			Location: clip(response.Header.Get("Location"), maxURL),
-			Body:     string(head),
-		}
+		return nil, failure(response)
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, int64(c.maxResponse)+1))
 	if err != nil {
@@ -111,6 +105,17 @@ func (c *Client) answer(ctx context.Context, response *http.Response) ([]byte, e
 		return nil, uncertain(ctx, "the server's answer cannot be told", err)
 	}
 	return out, nil
+}
+
+// failure is an answer other than 2xx.
+func failure(response *http.Response) error {
+	e := &StatusError{Status: response.StatusCode, Location: clip(response.Header.Get("Location"), maxURL)}
+	if e.Status >= 200 { // A switch of protocols has no body but a connection that never ends.
+		// Only a quotation: what cannot be read of it is not missed.
+		head, _ := io.ReadAll(io.LimitReader(response.Body, maxQuoted))
+		e.Body = string(head)
+	}
+	return e
 }
 
 func uncertain(ctx context.Context, what string, err error) error {

@@ -1,6 +1,8 @@
 package httpcall
 
 import (
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -28,7 +30,7 @@ type tool struct {
 type rule struct {
 	scheme, host, path string
 	query              bool
-	http               *http.Client
+	transport          *http.Transport
 }
 
 // endpoint is a checked Endpoint.
@@ -36,7 +38,7 @@ type endpoint struct {
 	raw              string // as configured: what the resource is compared with
 	at               location
 	resourceArgument string
-	http             *http.Client
+	transport        *http.Transport
 }
 
 // New checks the whole allow-list. Nothing in it is repaired: an entry that could
@@ -82,7 +84,7 @@ func (c *Client) addRule(r Rule, config Config) error {
 		return fmt.Errorf("it has the method %s and an earlier rule has %s; make two tools, for policy sees the tool and not the method", r.Method, t.method)
 	}
 	t.method = r.Method
-	t.rules = append(t.rules, rule{scheme: r.Scheme, host: r.Host, path: r.Path, query: r.Query, http: newHTTP(r.Reach, config)})
+	t.rules = append(t.rules, rule{scheme: r.Scheme, host: r.Host, path: r.Path, query: r.Query, transport: newTransport(r.Reach, config)})
 	c.tools[r.Tool] = t
 	return nil
 }
@@ -95,36 +97,34 @@ func (c *Client) addEndpoint(name string, e Endpoint, config Config) error {
 		return fmt.Errorf("it has the method %q; name the tool, and POST, PUT or PATCH", e.Method)
 	}
 	if _, taken := c.tools[name]; taken {
-		return fmt.Errorf("the tool has rules, too; choose one of the two")
+		return errors.New("the tool has rules, too; choose one of the two")
 	}
 	at, err := parse(e.URL)
 	if err != nil {
 		return fmt.Errorf("%q is not usable: %w", e.URL, err)
 	}
 	c.tools[name] = tool{method: e.Method, endpoint: &endpoint{
-		raw: e.URL, at: at, resourceArgument: e.ResourceArgument, http: newHTTP(e.Reach, config),
+		raw: e.URL, at: at, resourceArgument: e.ResourceArgument, transport: newTransport(e.Reach, config),
 	}}
 	return nil
 }
 
-// newHTTP makes a client that connects where reach allows and does nothing of its
-// own accord. Each entry has one, lest an entry use a connection that another,
-// with more reach, has opened.
-func newHTTP(reach Reach, config Config) *http.Client {
+// newTransport makes a transport that connects where reach allows and does
+// nothing of its own accord: used bare, without an [http.Client], it knows neither
+// redirects nor cookies. Each entry has one, lest an entry use a connection that
+// another, with more reach, has opened.
+func newTransport(reach Reach, config Config) *http.Transport {
 	dialer := &net.Dialer{Timeout: dialTimeout, Resolver: config.Resolver, Control: reach.control}
-	only1 := new(http.Protocols)
-	only1.SetHTTP1(true) // HTTP/2 retries streams that a server refuses
-	return &http.Client{
-		Transport: &http.Transport{
-			Proxy:                  nil,
-			DialContext:            dialer.DialContext,
-			TLSClientConfig:        tlsConfig(config.RootCAs),
-			TLSHandshakeTimeout:    dialTimeout,
-			DisableKeepAlives:      true,
-			DisableCompression:     true, // the cap is on what arrives
-			MaxResponseHeaderBytes: 64 << 10,
-			Protocols:              only1,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true) // HTTP/2 sends streams again that a server refused
+	return &http.Transport{
+		Proxy:                  nil,
+		DialContext:            dialer.DialContext,
+		TLSClientConfig:        &tls.Config{RootCAs: config.RootCAs, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:    dialTimeout,
+		DisableKeepAlives:      true,
+		DisableCompression:     true, // the cap is on what arrives
+		MaxResponseHeaderBytes: 64 << 10,
+		Protocols:              protocols,
 	}
 }

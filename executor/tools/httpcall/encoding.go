@@ -1,6 +1,8 @@
 package httpcall
 
 import (
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -61,26 +63,24 @@ func decode(s, allowed string) (string, error) {
 			continue
 		}
 		if i+2 >= len(s) {
-			return "", fmt.Errorf("ends within a percent-encoding")
+			return "", errors.New("ends within a percent-encoding")
 		}
-		high, low := strings.IndexByte(digits, s[i+1]), strings.IndexByte(digits, s[i+2])
-		if high < 0 || low < 0 {
-			return "", fmt.Errorf("holds %q; a percent sign needs two upper-case hexadecimal digits", s[i:i+3])
+		pair := s[i+1 : i+3]
+		octet, err := hex.DecodeString(pair)
+		if err != nil || strings.ToUpper(pair) != pair {
+			return "", fmt.Errorf("holds %q; a percent sign needs two upper-case hexadecimal digits", "%"+pair)
 		}
-		i += 2
-		c = byte(high<<4 | low)
-		if c < ' ' || c == 0x7f || strings.IndexByte(unreserved, c) >= 0 {
+		i += len(pair)
+		if c = octet[0]; c < ' ' || c == 0x7f || strings.IndexByte(unreserved, c) >= 0 {
 			return "", fmt.Errorf("encodes %q, which is either forbidden or needs no encoding", c)
 		}
 		out.WriteByte(c)
 	}
 	if !utf8.ValidString(out.String()) {
-		return "", fmt.Errorf("encodes bytes that are not UTF-8")
+		return "", errors.New("encodes bytes that are not UTF-8")
 	}
 	return out.String(), nil
 }
-
-const digits = "0123456789ABCDEF"
 
 // below reports whether path is prefix or lies below it, by whole segments.
 // Both have been admitted by checkPath; prefix ends in no slash but the root's.

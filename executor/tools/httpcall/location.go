@@ -1,6 +1,7 @@
 package httpcall
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -33,7 +34,7 @@ func parse(raw string) (location, error) {
 	scheme, rest, ok := strings.Cut(raw, "://")
 	scheme = strings.ToLower(scheme)
 	if !ok || scheme != "http" && scheme != "https" {
-		return location{}, fmt.Errorf("it does not start with https:// or http://")
+		return location{}, errors.New("it does not start with https:// or http://")
 	}
 	authority, path, query := cut(rest)
 	host, err := parseAuthority(strings.ToLower(authority), scheme)
@@ -97,7 +98,7 @@ func defaultPort(scheme string) string {
 // parseAuthority reads host and port, in lower case.
 func parseAuthority(authority, scheme string) (string, error) {
 	if strings.Contains(authority, "@") {
-		return "", fmt.Errorf("it carries user information before an @; remove it")
+		return "", errors.New("it carries user information before an @; remove it")
 	}
 	host, port := authority, ""
 	if i := strings.LastIndexByte(authority, ':'); i > strings.LastIndexByte(authority, ']') {

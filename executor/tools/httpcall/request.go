@@ -1,6 +1,7 @@
 package httpcall
 
 import (
+	"errors"
 	"fmt"
 	"mime"
 	"net/http"
@@ -19,7 +20,7 @@ type request struct {
 	at          location
 	body        string
 	contentType string // "" without a body
-	http        *http.Client
+	transport   *http.Transport
 }
 
 // urlArguments is {"url": string, "body"?: string, "content_type"?: string}. A
@@ -61,7 +62,7 @@ func (c *Client) admit(name, resource string, arguments []byte) (request, error)
 	}
 	for _, r := range t.rules {
 		if r.admits(at) {
-			return args.request(t.method, at, r.http)
+			return args.request(t.method, at, r.transport)
 		}
 	}
 	return request{}, refusef("the tool %q may not %s %s; it may call %s", name, t.method, at, t)
@@ -91,8 +92,8 @@ func (t tool) String() string {
 }
 
 // request adds the body.
-func (a urlArguments) request(method string, at location, client *http.Client) (request, error) {
-	r := request{method: method, at: at, http: client}
+func (a urlArguments) request(method string, at location, transport *http.Transport) (request, error) {
+	r := request{method: method, at: at, transport: transport}
 	if a.Body == nil {
 		if a.ContentType != nil {
 			return request{}, refusef("there is a content_type and no body; add \"body\", or leave both out")
@@ -125,6 +126,9 @@ func checkContentType(s string) error {
 // admit binds arguments to the endpoint. They are sent as the bytes that policy
 // judged, having been checked to be one JSON object without repeated names.
 func (e *endpoint) admit(method, resource string, arguments []byte) (request, error) {
+	if resource == "" {
+		return request{}, refusef("the intent has no resource; name what the call acts on")
+	}
 	var members map[string]jsontext.Value
 	if err := json.Unmarshal(arguments, &members); err != nil || members == nil {
 		return request{}, refusef("the arguments are not a JSON object: %w", orNull(err))
@@ -138,12 +142,12 @@ func (e *endpoint) admit(method, resource string, arguments []byte) (request, er
 	if bound != resource {
 		return request{}, refusef("the intent's resource is %q and the call would act on %q; make them equal, for policy judged the resource", resource, clip(bound, maxURL))
 	}
-	return request{method: method, at: e.at, body: string(arguments), contentType: "application/json", http: e.http}, nil
+	return request{method: method, at: e.at, body: string(arguments), contentType: "application/json", transport: e.transport}, nil
 }
 
 func orNull(err error) error {
 	if err == nil {
-		return fmt.Errorf("they are null")
+		return errors.New("they are null")
 	}
 	return err
 }

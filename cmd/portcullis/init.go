@@ -1,0 +1,97 @@
+package main
+
+import (
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portcullis-dev/portcullis/fabric"
+	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
+	"github.com/portcullis-dev/portcullis/zone"
+)
+
+// initFlags are what a new fabric is like.
+type initFlags struct {
+	params  fabric.Params
+	port    int
+	bank    string
+	relaxed bool
+}
+
+func (i *initFlags) register(c *cobra.Command) {
+	flags := c.Flags()
+	flags.StringVar(&i.params.TrustDomain, "trust-domain", "portcullis.local", "trust domain of every identity")
+	flags.StringVar(&i.params.Zone, "zone", "home", "name of the zone")
+	flags.IntVar(&i.params.Enforcers, "enforcers", 1, "how many enforcers")
+	flags.IntVar(&i.params.Executors, "executors", 1, "how many executors")
+	flags.IntVar(&i.params.Sentinels, "sentinels", 1, "how many sentinels")
+	flags.IntVar(&i.params.Governors, "governors", 1, "how many governors; a majority of them signs")
+	flags.IntVar(&i.params.K, "k", 1, "how many enforcers must agree")
+	flags.IntVar(&i.port, "port", 0, "port of the broker (default 4222)")
+	flags.StringVar(&i.bank, "bank", zone.DefaultBank, "address of the toy bank on this machine")
+	flags.BoolVar(&i.relaxed, "relaxed-sync-may-lose-records", false, "acknowledge records before they are on the disk")
+}
+
+// ensure makes the fabric unless the folder has it already.
+func (i *initFlags) ensure(dir string) (f *fabric.Fabric, created bool, err error) {
+	_, err = fabric.Open(dir)
+	created = errors.Is(err, fabric.ErrNoFabric)
+	if err != nil && !created {
+		return nil, false, err
+	}
+	p := i.params
+	p.Clock = time.Now
+	p.NATS.Port = i.port
+	if i.relaxed {
+		p.Durability = pb.Durability_DURABILITY_RELAXED_SYNC_MAY_LOSE_RECORDS
+	}
+	if p.K > p.Enforcers {
+		return nil, false, usage(errors.New("--k is more than --enforcers; that many could never agree"))
+	}
+	if f, err = fabric.Create(dir, p); err != nil {
+		return nil, false, err
+	}
+	return f, created, zone.EnsureTools(f, i.bank)
+}
+
+func newInitCommand(g *globals) *cobra.Command {
+	var flags initFlags
+	c := &cobra.Command{
+		Use:   "init",
+		Short: "Make a trust domain: keys, credentials, genesis, release 1",
+		Long: `Makes a trust domain in the data folder: keys, NATS credentials, a local issuer,
+genesis and release 1. Where the folder has one already, nothing is changed.
+
+JSON: {"event":"initialized","created","data","trust_domain","zone","ledger","server"}`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			dir, err := g.dir()
+			if err != nil {
+				return err
+			}
+			f, created, err := flags.ensure(dir)
+			if err != nil {
+				return err
+			}
+			verb := "found"
+			if created {
+				verb = "made"
+			}
+			return g.say(map[string]any{
+				"event": "initialized", "created": created, "data": f.Dir, "trust_domain": f.TrustDomain, "zone": f.Zone,
+				"ledger": f.Ledger.String(), "server": f.NATS.URL,
+			}, "%s trust domain %s, zone %s, in %s\nledger %s\nnext: portcullis up%s\n", verb, f.TrustDomain, f.Zone, f.Dir, f.Ledger, g.dataFlag())
+		},
+	}
+	flags.register(c)
+	return c
+}
+
+// dataFlag is how to name the data folder in a command that is suggested.
+func (g *globals) dataFlag() string {
+	if g.data == "" {
+		return ""
+	}
+	return " --data " + g.data
+}

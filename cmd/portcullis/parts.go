@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portcullis-dev/portcullis/core/trust"
+	"github.com/portcullis-dev/portcullis/fabric"
+	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
+	"github.com/portcullis-dev/portcullis/zone"
+)
+
+// The parts of a zone as processes of their own.
+
+func newEnforcerCommand(g *globals) *cobra.Command {
+	return newPartCommand(g, pb.Role_ROLE_ENFORCER, "Decide: fold the ledger, evaluate policy, sign decisions")
+}
+
+func newExecutorCommand(g *globals) *cobra.Command {
+	return newPartCommand(g, pb.Role_ROLE_EXECUTOR, "Act: claim what was allowed, and do it once")
+}
+
+func newSentinelCommand(g *globals) *cobra.Command {
+	return newPartCommand(g, pb.Role_ROLE_SENTINEL, "Watch: pulse while all is well")
+}
+
+func newPartCommand(g *globals, role pb.Role, short string) *cobra.Command {
+	name := trust.RoleName(role)
+	return &cobra.Command{
+		Use:   name + " NAME",
+		Short: short,
+		Long: short + `.
+
+Runs until it is interrupted, logs on standard error, and writes one line when it
+can do its work.
+
+JSON: {"event":"ready","role","name","server"}`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error { return g.runPart(c.Context(), role, args[0]) },
+	}
+}
+
+func (g *globals) runPart(ctx context.Context, role pb.Role, name string) error {
+	f, log, err := g.open()
+	if err != nil {
+		return err
+	}
+	url, err := g.url(f)
+	if err != nil {
+		return err
+	}
+	cfg, tools, err := zoneConfig(f, log, role == pb.Role_ROLE_EXECUTOR)
+	if err != nil {
+		return err
+	}
+	defer tools.Close()
+	z, err := zone.Join(cfg, url)
+	if err != nil {
+		return err
+	}
+	defer z.Close()
+	if err := z.Start(ctx, role, name); err != nil {
+		return orEnded(ctx, err)
+	}
+	if err := z.Ready(ctx); err != nil {
+		return orEnded(ctx, err)
+	}
+	if err := g.ready(trust.RoleName(role), name, url); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-z.Failed():
+		return err
+	}
+}
+
+// zoneConfig is what a zone of this binary is made of. Only executors need tools.
+func zoneConfig(f *fabric.Fabric, log *slog.Logger, executes bool) (zone.Config, *zone.Tools, error) {
+	build, err := fabric.BuildDigest()
+	if err != nil {
+		return zone.Config{}, nil, err
+	}
+	cfg := zone.Config{Fabric: f, Logger: log, Build: build}
+	var c zone.ToolsConfig
+	if executes {
+		if c, err = zone.ReadTools(f); err != nil {
+			return zone.Config{}, nil, err
+		}
+	}
+	tools, err := zone.OpenTools(c)
+	if err != nil {
+		return zone.Config{}, nil, err
+	}
+	cfg.Handlers = tools.Handlers
+	return cfg, tools, nil
+}
+
+// ready tells whoever started this process that it can do its work.
+func (g *globals) ready(role, name, url string) error {
+	object := map[string]string{"event": "ready", "role": role, "server": url}
+	what := role
+	if name != "" {
+		object["name"] = name
+		what += " " + name
+	}
+	return g.say(object, "ready: %s at %s\n", what, url)
+}
+
+// orEnded is nil when a service stopped because it was told to.
+func orEnded(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// watchInterval is how often a running broker looks for new participants and
+// records in its folder.
+const watchInterval = 500 * time.Millisecond
+
+func newServerCommand(g *globals) *cobra.Command {
+	var port int
+	c := &cobra.Command{
+		Use:   "server",
+		Short: "Run the broker alone: the ledger of this data folder",
+		Long: `Runs an embedded NATS server with the ledger of the data folder, and founds the
+ledger when it is new. Runs until it is interrupted; lets in whoever is enrolled
+meanwhile. It must run where a governor's key is.
+
+JSON: {"event":"ready","role":"server","server"}`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return g.runServer(c.Context(), port) },
+	}
+	c.Flags().IntVar(&port, "port", 0, "port to listen on (default the data folder's; -1: any free one)")
+	return c
+}
+
+func (g *globals) runServer(ctx context.Context, port int) error {
+	f, log, err := g.open()
+	if err != nil {
+		return err
+	}
+	z, err := zone.Open(ctx, zone.Config{Fabric: f, Logger: log, Port: port})
+	if err != nil {
+		return orEnded(ctx, err)
+	}
+	defer z.Close()
+	if err := g.ready("server", "", z.URL()); err != nil {
+		return err
+	}
+	return orEnded(ctx, zone.Watch(ctx, f, watchInterval, func() error {
+		if err := z.Refresh(ctx); err != nil {
+			return fmt.Errorf("taking up what changed in %s: %w", f.Dir, err)
+		}
+		return nil
+	}))
+}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portcullis-dev/portcullis/core/trust"
+	"github.com/portcullis-dev/portcullis/fabric"
+	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
+	"github.com/portcullis-dev/portcullis/zone"
+)
+
+func newUpCommand(g *globals) *cobra.Command {
+	var flags initFlags
+	c := &cobra.Command{
+		Use:   "up",
+		Short: "Run a whole zone in one process; make it first when it is new",
+		Long: `Runs everything of the data folder in one process: the broker with the ledger,
+enforcers, executors with their tools, sentinels, and a toy bank. A new folder is
+initialized first; the flags of init count then. Ctrl-C ends it.
+
+JSON: {"event":"running","created","data","trust_domain","zone","ledger","server","bank","parts":[{"role","name"}]}`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return g.runUp(c.Context(), &flags) },
+	}
+	flags.register(c)
+	return c
+}
+
+// readyWithin is how long a zone may take to recover before `up` says that
+// something is wrong.
+const readyWithin = 60 * time.Second
+
+func (g *globals) runUp(ctx context.Context, flags *initFlags) error {
+	log, err := g.logger()
+	if err != nil {
+		return err
+	}
+	dir, err := g.dir()
+	if err != nil {
+		return err
+	}
+	f, created, err := flags.ensure(dir)
+	if err != nil {
+		return err
+	}
+	bank, err := startBank(ctx, f)
+	if err != nil {
+		return err
+	}
+	if bank != nil {
+		defer bank.Close()
+	}
+	cfg, tools, err := zoneConfig(f, log, true)
+	if err != nil {
+		return err
+	}
+	defer tools.Close()
+	cfg.Port = flags.port
+	z, err := startZone(ctx, cfg)
+	if err != nil {
+		return orEnded(ctx, err)
+	}
+	defer z.Close()
+	if err := g.running(f, z, bank, created); err != nil {
+		return err
+	}
+	return orEnded(ctx, g.keepRunning(ctx, f, z, log))
+}
+
+func startBank(ctx context.Context, f *fabric.Fabric) (*zone.Bank, error) {
+	c, err := zone.ReadTools(f)
+	if err != nil || c.Bank.Listen == "" {
+		return nil, err
+	}
+	return zone.StartBank(ctx, c.Bank.Listen)
+}
+
+func startZone(ctx context.Context, cfg zone.Config) (*zone.Zone, error) {
+	z, err := zone.Open(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	ready, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	if err = z.StartAll(ctx); err == nil {
+		err = z.Ready(ready)
+	}
+	if err != nil {
+		z.Close()
+		return nil, err
+	}
+	return z, nil
+}
+
+// keepRunning takes up what is enrolled meanwhile, until ctx ends or a part fails.
+func (g *globals) keepRunning(ctx context.Context, f *fabric.Fabric, z *zone.Zone, log *slog.Logger) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	watched := make(chan error, 1)
+	go func() {
+		watched <- zone.Watch(ctx, f, watchInterval, func() error {
+			if err := z.Refresh(ctx); err != nil {
+				return fmt.Errorf("taking up what changed in %s: %w", f.Dir, err)
+			}
+			log.Info("took up what changed", "data", f.Dir)
+			return z.StartAll(ctx)
+		})
+	}()
+	select {
+	case err := <-watched:
+		return err
+	case err := <-z.Failed():
+		cancel()
+		<-watched
+		return err
+	}
+}
+
+// running says in a few lines what is running and what to type next.
+func (g *globals) running(f *fabric.Fabric, z *zone.Zone, bank *zone.Bank, created bool) error {
+	participants, err := f.Participants()
+	if err != nil {
+		return err
+	}
+	names := map[pb.Role][]string{}
+	var parts []map[string]string
+	for _, p := range participants {
+		names[p.Role] = append(names[p.Role], p.Name)
+		parts = append(parts, map[string]string{"role": trust.RoleName(p.Role), "name": p.Name})
+	}
+	bankURL, bankLine := "", ""
+	if bank != nil {
+		bankURL = bank.URL()
+		bankLine = "  toy bank    " + bankURL + "\n"
+	}
+	first := "running"
+	if created {
+		first = "made a new trust domain; running"
+	}
+	return g.say(map[string]any{
+		"event": "running", "created": created, "data": f.Dir, "trust_domain": f.TrustDomain, "zone": f.Zone,
+		"ledger": f.Ledger.String(), "server": z.URL(), "bank": bankURL, "parts": parts,
+	}, `%s: trust domain %s, zone %s, in %s
+  ledger      %s at %s
+  enforcers   %s
+  executors   %s (files under %s)
+  sentinels   %s
+  agents      %s
+%s
+next, in another terminal:
+  portcullis propose%s --as scout --tool file-read --resource reports/q3.txt --arg path=reports/q3.txt
+  portcullis propose%[11]s --as scout --tool transfer --resource acme --arg to=acme --arg amount=250 --arg currency=EUR
+  portcullis tail%[11]s
+Ctrl-C stops it.
+`, first, f.TrustDomain, f.Zone, f.Dir, f.Ledger.Short(), z.URL(),
+		list(names[pb.Role_ROLE_ENFORCER]), list(names[pb.Role_ROLE_EXECUTOR]), f.FilesDir(),
+		list(names[pb.Role_ROLE_SENTINEL]), list(names[pb.Role_ROLE_AGENT])+"\n"+strings.TrimSuffix(bankLine, "\n"), g.dataFlag())
+}
+
+func list(names []string) string { return strings.Join(names, ", ") }

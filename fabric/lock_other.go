@@ -1,0 +1,10 @@
+//go:build !unix
+
+package fabric
+
+import "errors"
+
+// lock refuses: without a lock two changes at once could lose one of them.
+func (*Fabric) lock() (unlock func(), err error) {
+	return nil, errors.New("fabric: this system has no file locks that end with the process")
+}
