@@ -44,7 +44,7 @@ func (e *Refused) Error() string {
 }
 
 // Is matches ErrRefused.
-func (e *Refused) Is(target error) bool { return target == ErrRefused }
+func (*Refused) Is(target error) bool { return target == ErrRefused }
 
 // NotExecuted is an action that was allowed and claimed, and did not succeed.
 type NotExecuted struct {
@@ -65,7 +65,7 @@ func (e *NotExecuted) Error() string {
 	return text
 }
 
-// Unanswered: the deadline is over and no answer came. Nothing can start any
+// Unanswered says that the deadline is over and no answer came. Nothing can start any
 // more; whether something did is on the ledger. errors.Is matches
 // ErrUnanswered.
 type Unanswered struct {
@@ -87,7 +87,7 @@ func (e *Unanswered) Error() string {
 }
 
 // Is matches ErrUnanswered.
-func (e *Unanswered) Is(target error) bool { return target == ErrUnanswered }
+func (*Unanswered) Is(target error) bool { return target == ErrUnanswered }
 
 // Unwrap is the cause.
 func (e *Unanswered) Unwrap() error { return e.Cause }

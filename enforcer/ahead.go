@@ -16,16 +16,12 @@ type ahead struct {
 
 func readAhead(p *ledger.Parsed) ahead {
 	var a ahead
-	switch p.Kind() {
-	case schemas.KindIntent:
-		for _, item := range p.Items() {
+	for _, item := range p.Items() {
+		if p.Kind() == schemas.KindIntent {
 			a.contents = append(a.contents, verdict.Read(item.Bytes))
-		}
-	case schemas.KindDecision:
-		for _, item := range p.Items() {
+		} else if p.Kind() == schemas.KindDecision {
 			a.decisions = append(a.decisions, permit.ReadDecision(item.Bytes))
 		}
-	default: // nothing else is looked into
 	}
 	return a
 }
@@ -39,7 +35,7 @@ func intentsOf(rec ledger.Record, a ahead) []verdict.Intent {
 	intents := make([]verdict.Intent, len(rec.Items))
 	for i, item := range rec.Items {
 		intents[i] = verdict.Intent{
-			Position: ledger.Position{Seq: rec.Seq, Index: uint32(i)}, //nolint:gosec // below MaxItems
+			Position: ledger.Position{Seq: rec.Seq, Index: uint32(i)},
 			Digest:   item.Digest, Signer: rec.Signer,
 			Content: a.contents[i].Intent, Defect: a.contents[i].Defect,
 		}

@@ -114,13 +114,13 @@ func (l *loop) intents(f *ledger.Fold, ev feed.Event[ahead]) error {
 		return nil // no credential can exist before a release; unreachable for authentic intents
 	}
 	if ev.Record.ListErr != nil {
+		if l.decidedBefore(f, rules, ledger.Position{Seq: ev.Seq}) {
+			return nil
+		}
 		return l.conclude(f, rules, verdict.Unreadable(f, rules, ev.Record), nil)
 	}
 	for _, in := range intentsOf(ev.Record, ev.Ahead) {
-		if known := l.past.decided[in.Position]; known != nil {
-			delete(l.past.decided, in.Position)
-			f.RaiseLogTime(known.GetLogTime().AsTime())
-			l.state.Apply(known, rules.Release.Bounds.Memory)
+		if l.decidedBefore(f, rules, in.Position) {
 			continue
 		}
 		d := l.state.Decide(f, rules, in)
@@ -132,6 +132,18 @@ func (l *loop) intents(f *ledger.Fold, ev feed.Event[ahead]) error {
 		}
 	}
 	return nil
+}
+
+// decidedBefore applies what a quorum recorded before this enforcer started.
+func (l *loop) decidedBefore(f *ledger.Fold, rules *verdict.Rules, at ledger.Position) bool {
+	known := l.past.decided[at]
+	if known == nil {
+		return false
+	}
+	delete(l.past.decided, at)
+	f.RaiseLogTime(known.GetLogTime().AsTime())
+	l.state.Apply(known, rules.Release.Bounds.Memory)
+	return true
 }
 
 // explainer captures what the explanation of a denial needs; it is made only

@@ -93,26 +93,27 @@ type intentAt struct {
 }
 
 func (r *tailReader) step(f *ledger.Fold, ev feed.Event[ahead]) error {
-	switch ev.Record.Kind {
-	case schemas.KindIntent:
-		for _, in := range intentsOf(ev.Record, ev.Ahead) {
-			if until, known := r.open[in.Digest]; known && ev.Record.LogTime.Before(until) {
-				continue
-			}
-			r.intents = append(r.intents, intentAt{in.Position, ev.Record.LogTime})
-			if in.Content != nil {
-				r.open[in.Digest] = in.Content.GetDeadline().AsTime()
-			}
+	if ev.Record.Kind == schemas.KindIntent {
+		r.intent(ev)
+	}
+	for i, d := range ev.Ahead.decisions {
+		if q := r.count.add(f, ev.Record, i, d); q != nil {
+			r.decided[ledger.PositionOf(q.GetIntent())] = q
 		}
-	case schemas.KindDecision:
-		for i, d := range ev.Ahead.decisions {
-			if q := r.count.add(f, ev.Record, i, d); q != nil {
-				r.decided[ledger.PositionOf(q.GetIntent())] = q
-			}
-		}
-	default: // nothing else tells of decisions
 	}
 	return nil
+}
+
+func (r *tailReader) intent(ev feed.Event[ahead]) {
+	for _, in := range intentsOf(ev.Record, ev.Ahead) {
+		if until, known := r.open[in.Digest]; known && ev.Record.LogTime.Before(until) {
+			continue // a re-send gets no second decision
+		}
+		r.intents = append(r.intents, intentAt{in.Position, ev.Record.LogTime})
+		if in.Content != nil {
+			r.open[in.Digest] = in.Content.GetDeadline().AsTime()
+		}
+	}
 }
 
 func (r *tailReader) tail() tail {

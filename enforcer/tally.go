@@ -44,10 +44,4 @@ func (t *tally) add(f *ledger.Fold, rec ledger.Record, i int, d *pb.Decision) *p
 	return d
 }
 
-// complete reports whether a quorum on the intent is on the ledger.
-func (t *tally) complete(at ledger.Position) bool {
-	v := t.votes[at]
-	return v != nil && v.quorum
-}
-
 func (t *tally) forget(at ledger.Position) { delete(t.votes, at) }

@@ -68,7 +68,7 @@ func (l *loop) run(from uint64) error {
 		// Of an intent it needs the bytes that a quorum's decision names by digest;
 		// whose they are, the enforcers have verified.
 		Unauthenticated: []schemas.Kind{schemas.KindIntent},
-		CaughtUp: l.caughtUp, State: l.x.health.Observe(l.ctx),
+		CaughtUp:        l.caughtUp, State: l.x.health.Observe(l.ctx),
 	}, readAhead, l.step)
 }
 
@@ -146,7 +146,7 @@ func (l *loop) record(f *ledger.Fold, rec ledger.Record, decisions []*pb.Decisio
 		}
 	case schemas.KindClaim:
 		for i, item := range rec.Items {
-			at := ledger.Position{Seq: rec.Seq, Index: uint32(i)} //nolint:gosec // below MaxItems
+			at := ledger.Position{Seq: rec.Seq, Index: uint32(i)}
 			l.ruled(l.book.Claim(f, rec.Token, rec.Signer.ID, at, item))
 		}
 	case schemas.KindOutcome:

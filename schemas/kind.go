@@ -71,19 +71,23 @@ var kinds = []KindInfo{
 		"portcullis.v1.Credential", "Binds a signing key to a workload identity; introduced once.",
 	},
 	{
-		KindIntent, "intent", mediaPrefix + "intents" + mediaSuffix, "fabric", TokenAgent, true, []pb.Role{pb.Role_ROLE_AGENT},
+		KindIntent, "intent", mediaPrefix + "intents" + mediaSuffix, "fabric", TokenAgent, true,
+		[]pb.Role{pb.Role_ROLE_AGENT},
 		"portcullis.v1.Intent", "Actions that an agent asks for.",
 	},
 	{
-		KindDecision, "decision", mediaPrefix + "decisions" + mediaSuffix, "fabric", TokenTool, true, []pb.Role{pb.Role_ROLE_ENFORCER},
+		KindDecision, "decision", mediaPrefix + "decisions" + mediaSuffix, "fabric", TokenTool, true,
+		[]pb.Role{pb.Role_ROLE_ENFORCER},
 		"portcullis.v1.Decision", "Verdicts on intents, signed by one enforcer.",
 	},
 	{
-		KindClaim, "claim", mediaPrefix + "claims" + mediaSuffix, "fabric", TokenTool, true, []pb.Role{pb.Role_ROLE_EXECUTOR},
+		KindClaim, "claim", mediaPrefix + "claims" + mediaSuffix, "fabric", TokenTool, true,
+		[]pb.Role{pb.Role_ROLE_EXECUTOR},
 		"portcullis.v1.Claim", "An executor's bids to act on intents.",
 	},
 	{
-		KindOutcome, "outcome", mediaPrefix + "outcomes" + mediaSuffix, "fabric", TokenTool, true, []pb.Role{pb.Role_ROLE_EXECUTOR},
+		KindOutcome, "outcome", mediaPrefix + "outcomes" + mediaSuffix, "fabric", TokenTool, true,
+		[]pb.Role{pb.Role_ROLE_EXECUTOR},
 		"portcullis.v1.Outcome", "What became of valid claims.",
 	},
 	{
@@ -92,11 +96,13 @@ var kinds = []KindInfo{
 		"portcullis.v1.Governance", "Genesis, releases, halts, resumes, revocations and trips.",
 	},
 	{
-		KindApproval, "approval", mediaPrefix + "approval" + mediaSuffix, "fabric", TokenNone, false, []pb.Role{pb.Role_ROLE_APPROVER},
+		KindApproval, "approval", mediaPrefix + "approval" + mediaSuffix, "fabric", TokenNone, false,
+		[]pb.Role{pb.Role_ROLE_APPROVER},
 		"portcullis.v1.Approval", "A person's answer to an intent that waits for approval.",
 	},
 	{
-		KindPulse, "pulse", mediaPrefix + "pulse" + mediaSuffix, "fabric", TokenNone, false, []pb.Role{pb.Role_ROLE_SENTINEL},
+		KindPulse, "pulse", mediaPrefix + "pulse" + mediaSuffix, "fabric", TokenNone, false,
+		[]pb.Role{pb.Role_ROLE_SENTINEL},
 		"portcullis.v1.Pulse", "A sentinel found all well; without a fresh one nothing starts.",
 	},
 	{
@@ -115,7 +121,8 @@ var kinds = []KindInfo{
 		"portcullis.v1.Answer", "Tells an agent what became of its intents; core NATS, not stored.",
 	},
 	{
-		KindDelegation, "delegation", mediaPrefix + "delegation" + mediaSuffix, "", TokenNone, false, []pb.Role{pb.Role_ROLE_AGENT},
+		KindDelegation, "delegation", mediaPrefix + "delegation" + mediaSuffix, "", TokenNone, false,
+		[]pb.Role{pb.Role_ROLE_AGENT},
 		"portcullis.v1.Delegation", "Lets a delegate act for a delegator; travels inside intents.",
 	},
 }

@@ -27,8 +27,7 @@ func (r *Refusal) Error() string {
 
 // ReasonOf returns the reason that err carries, REASON_UNSPECIFIED if none.
 func ReasonOf(err error) pb.Reason {
-	var refusal *Refusal
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*Refusal](err); ok {
 		return refusal.Reason
 	}
 	return pb.Reason_REASON_UNSPECIFIED

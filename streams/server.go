@@ -190,6 +190,9 @@ func (s *Server) Shutdown() {
 	})
 }
 
+// ErrStoreInUse reports a store folder that another server has locked.
+var ErrStoreInUse = errors.New("in use by another server")
+
 // claimStore makes the store folder, proves that it can be written, and locks
 // it against a second server.
 func claimStore(dir string) (unlock func(), err error) {
@@ -202,7 +205,7 @@ func claimStore(dir string) (unlock func(), err error) {
 		return nil, fmt.Errorf("streams: store folder %s: %w; choose one that this user may write", dir, err)
 	}
 	if err := lockFile(f); err != nil {
-		return nil, errors.Join(fmt.Errorf("streams: store folder %s is in use by another server: %w; stop that one first", dir, err), f.Close())
+		return nil, errors.Join(fmt.Errorf("streams: store folder %s is %w: %w; stop that one first", dir, ErrStoreInUse, err), f.Close())
 	}
 	return func() { _ = f.Close() }, nil // closing drops the lock
 }

@@ -19,7 +19,6 @@ func (t *Teller) tellGovernance(f *ledger.Fold, rec ledger.Record, env *trust.En
 		t.meet(f, x.Genesis.GetGovernors())
 	case *pb.Governance_Release:
 		g.Record, g.Number, g.Reason = "release", x.Release.GetVersion(), x.Release.GetNote()
-		t.meet(f, x.Release.GetGovernors())
 	case *pb.Governance_Halt:
 		g.Record, g.Scope, g.Reason = "halt", governance.ScopeString(x.Halt.GetScope()), x.Halt.GetReason()
 	case *pb.Governance_Trip:
@@ -37,6 +36,15 @@ func (t *Teller) tellGovernance(f *ledger.Fold, rec ledger.Record, env *trust.En
 	l := single(rec, Line{Governance: g})
 	l.By = t.signers(f, env)
 	return l
+}
+
+// meetRelease learns the governors of the release in force when it is new: the
+// feed may have begun after it.
+func (t *Teller) meetRelease(f *ledger.Fold) {
+	if r := f.Governance().Release(); r != nil && r.Digest != t.release {
+		t.release = r.Digest
+		t.meet(f, r.Proto.GetGovernors())
+	}
 }
 
 // meet learns governors' names. Old ones stay known: they sign for their

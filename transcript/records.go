@@ -63,12 +63,17 @@ func decision(said *pb.Decision) *Decision {
 	}
 }
 
-// verdictName is "DENY" for every verdict but ALLOW.
+const (
+	allow = "ALLOW"
+	deny  = "DENY"
+)
+
+// verdictName is DENY for every verdict but ALLOW.
 func verdictName(v pb.Verdict) string {
 	if v == pb.Verdict_VERDICT_ALLOW {
-		return "ALLOW"
+		return allow
 	}
-	return "DENY"
+	return deny
 }
 
 func codes(reasons []pb.Reason) []string {

@@ -28,6 +28,7 @@ type Teller struct {
 	begun     bool
 	horizon   uint64 // claims at or before this sequence may be unknown
 	governors map[trust.KeyID]governorKey
+	release   trust.Digest // whose governors are known
 }
 
 // validClaim is a claim that was ruled valid.
@@ -47,6 +48,7 @@ func (t *Teller) Tell(f *ledger.Fold, ev feed.Event[Ahead]) []Line {
 	if !t.begun {
 		t.begun, t.horizon = true, ev.Seq-1
 	}
+	t.meetRelease(f)
 	t.forget(f)
 	if ev.Noise != nil {
 		return []Line{noise(f, ev)}

@@ -2,12 +2,14 @@ package transcript
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
 
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/schemas"
+	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 )
 
 // Where is the position as people read it: a bare sequence where the record is
@@ -110,7 +112,7 @@ func (d *Decision) text() string {
 	if len(d.Reasons) > 0 {
 		b.WriteString(" " + strings.Join(d.Reasons, ", "))
 	}
-	if len(d.Policies) > 0 {
+	if d.byPolicy() {
 		b.WriteString(" by " + clean(strings.Join(d.Policies, ", "), maxPhrase))
 	}
 	if d.Round > 0 {
@@ -118,6 +120,13 @@ func (d *Decision) text() string {
 	}
 	b.WriteString(d.count())
 	return b.String()
+}
+
+// byPolicy reports whether the policies that the decision names are what it
+// rests on: on a denial they are not when they would have permitted.
+func (d *Decision) byPolicy() bool {
+	forbids := schemas.ReasonCode(pb.Reason_REASON_POLICY_FORBIDDEN)
+	return len(d.Policies) > 0 && (d.Verdict == allow || slices.Contains(d.Reasons, forbids))
 }
 
 // count says how the vote stands, where one vote is not all.
@@ -229,8 +238,12 @@ func clean(s string, most int) string {
 			b.WriteString("…")
 			break
 		}
-		if unicode.IsPrint(r) {
+		switch {
+		case unicode.IsPrint(r):
 			b.WriteRune(r)
+			continue
+		case unicode.Is(unicode.Zs, r): // spaces of other kinds
+			b.WriteByte(' ')
 			continue
 		}
 		quoted := strconv.QuoteRune(r)

@@ -72,7 +72,10 @@ func StartBank(ctx context.Context, address string) (*Bank, error) {
 }
 
 // URL is where transfers are posted.
-func (b *Bank) URL() string { return "http://" + b.listener.Addr().String() + "/transfers" }
+func (b *Bank) URL() string { return "http://" + b.Address() + "/transfers" }
+
+// Address is where the bank listens.
+func (b *Bank) Address() string { return b.listener.Addr().String() }
 
 // Transfers is a copy of the books, oldest first.
 func (b *Bank) Transfers() []Transfer {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"strconv"
 
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/fabric"
@@ -29,10 +31,27 @@ func StartServer(f *fabric.Fabric, port int, maxBytes int64, log *slog.Logger) (
 	if port == 0 {
 		port = f.NATS.Port
 	}
-	return streams.StartServer(streams.ServerConfig{
+	server, err := streams.StartServer(streams.ServerConfig{
 		StoreDir: f.ServerDir(), Port: port, Durability: durabilityOf(release.Proto.GetDurability()),
 		Zones: []streams.ZoneConfig{{Zone: f.Zone, MaxBytes: maxBytes}}, Participants: participants, Logger: log,
 	})
+	if err != nil {
+		return nil, explainPort(err, port)
+	}
+	return server, nil
+}
+
+// explainPort finds out whether a server could not start because its port is
+// taken: the server itself says so only in words.
+func explainPort(err error, port int) error {
+	if port < 1 || errors.Is(err, streams.ErrStoreInUse) {
+		return err
+	}
+	probe, taken := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))) //nolint:noctx // returns at once
+	if taken != nil {
+		return fmt.Errorf("zone: port %d cannot be listened on: %w; stop what uses it, or choose another with --port", port, taken)
+	}
+	return errors.Join(err, probe.Close())
 }
 
 func durabilityOf(d pb.Durability) streams.Durability {

@@ -24,23 +24,23 @@ import (
 	"github.com/portcullis-dev/portcullis/zone"
 )
 
-// world is a whole zone with real services on an embedded server.
-type world struct {
+// live is a whole zone with real services on an embedded server.
+type live struct {
 	*zone.Zone
 	t      *testing.T
 	fabric *fabric.Fabric
 	config zone.Config
 }
 
-// worldOf starts everybody of a fabric whose release is the template with the
+// liveOf starts everybody of a fabric whose release is the template with the
 // given replacements (old, new, old, new, …) in release.yaml.
-func worldOf(t *testing.T, handler executor.HandlerFunc, replace ...string) *world {
+func liveOf(t *testing.T, handler executor.HandlerFunc, replace ...string) *live {
 	t.Helper()
 	f, err := fabric.Create(filepath.Join(t.TempDir(), "fabric"), fabric.Params{
 		Clock: time.Now, TrustDomain: "example.test", Zone: "home", Release: edited(t, replace...),
 	})
 	must(t, err)
-	w := &world{t: t, fabric: f, config: zone.Config{
+	w := &live{t: t, fabric: f, config: zone.Config{
 		Fabric: f, Logger: slog.New(slog.DiscardHandler), Port: -1,
 		Handlers: func(_ string, tools []string) (map[string]executor.Handler, error) {
 			handlers := make(map[string]executor.Handler)
@@ -54,7 +54,7 @@ func worldOf(t *testing.T, handler executor.HandlerFunc, replace ...string) *wor
 	return w
 }
 
-func (w *world) open() {
+func (w *live) open() {
 	w.t.Helper()
 	z, err := zone.Open(w.t.Context(), w.config)
 	must(w.t, err)
@@ -64,14 +64,14 @@ func (w *world) open() {
 	w.ready()
 }
 
-func (w *world) ready() {
+func (w *live) ready() {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
 	defer cancel()
 	must(w.t, w.Ready(ctx))
 }
 
-func (w *world) agent(name string) *agent.Agent {
+func (w *live) agent(name string) *agent.Agent {
 	w.t.Helper()
 	a, conn, err := w.Agent(w.t.Context(), name)
 	must(w.t, err)
@@ -81,7 +81,7 @@ func (w *world) agent(name string) *agent.Agent {
 }
 
 // govern appends a record signed by all governors.
-func (w *world) govern(record *pb.Governance) {
+func (w *live) govern(record *pb.Governance) {
 	w.t.Helper()
 	data, err := w.fabric.SignGovernance(record)
 	must(w.t, err)
@@ -147,7 +147,7 @@ func notExecuted(t *testing.T, err error, status pb.Status, reason pb.Reason) {
 
 func TestHaltInterruptsARunningAction(t *testing.T) {
 	started := make(chan struct{}, 1)
-	w := worldOf(t, func(ctx context.Context, _ executor.Action) (executor.Result, error) {
+	w := liveOf(t, func(ctx context.Context, _ executor.Action) (executor.Result, error) {
 		started <- struct{}{}
 		<-ctx.Done()
 		return executor.Result{}, context.Cause(ctx)
@@ -170,7 +170,7 @@ func TestHaltInterruptsARunningAction(t *testing.T) {
 }
 
 func TestDeadlineInterruptsARunningAction(t *testing.T) {
-	w := worldOf(t, func(ctx context.Context, _ executor.Action) (executor.Result, error) {
+	w := liveOf(t, func(ctx context.Context, _ executor.Action) (executor.Result, error) {
 		<-ctx.Done()
 		return executor.Result{}, context.Cause(ctx)
 	})
@@ -179,7 +179,7 @@ func TestDeadlineInterruptsARunningAction(t *testing.T) {
 }
 
 func TestAHandlerThatFailsOrPanicsIsReported(t *testing.T) {
-	w := worldOf(t, func(_ context.Context, a executor.Action) (executor.Result, error) {
+	w := liveOf(t, func(_ context.Context, a executor.Action) (executor.Result, error) {
 		if a.Intent.GetResource() == "notes.txt" {
 			panic("boom")
 		}
@@ -196,7 +196,7 @@ func TestAHandlerThatFailsOrPanicsIsReported(t *testing.T) {
 // valid claim is abandoned and nothing starts (S3).
 func TestAStartBoundThatPassedAbandons(t *testing.T) {
 	var acts atomic.Int64
-	w := worldOf(t, func(context.Context, executor.Action) (executor.Result, error) {
+	w := liveOf(t, func(context.Context, executor.Action) (executor.Result, error) {
 		acts.Add(1)
 		return executor.Result{}, nil
 	}, "start: 250ms", "start: 1us")
@@ -212,7 +212,7 @@ func TestAStartBoundThatPassedAbandons(t *testing.T) {
 func TestABurstIsExecutedOnceEach(t *testing.T) {
 	var mu sync.Mutex
 	acts := map[string]int{}
-	w := worldOf(t, func(_ context.Context, a executor.Action) (executor.Result, error) {
+	w := liveOf(t, func(_ context.Context, a executor.Action) (executor.Result, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		acts[a.Digest.String()]++
@@ -244,7 +244,7 @@ func TestABurstIsExecutedOnceEach(t *testing.T) {
 }
 
 func TestAFullLedgerDeniesAndSaysSo(t *testing.T) {
-	w := worldOf(t, func(context.Context, executor.Action) (executor.Result, error) { return executor.Result{}, nil })
+	w := liveOf(t, func(context.Context, executor.Action) (executor.Result, error) { return executor.Result{}, nil })
 	w.Close()
 	w.config.LedgerBytes = 64 << 10
 	if _, err := zone.Open(t.Context(), w.config); err == nil {
@@ -273,7 +273,7 @@ func TestAFullLedgerDeniesAndSaysSo(t *testing.T) {
 // TestARestartedBrokerIsFollowedOn: members reconnect, disarm meanwhile, and go
 // on where they were.
 func TestARestartedZoneGoesOn(t *testing.T) {
-	w := worldOf(t, func(context.Context, executor.Action) (executor.Result, error) { return executor.Result{}, nil })
+	w := liveOf(t, func(context.Context, executor.Action) (executor.Result, error) { return executor.Result{}, nil })
 	_, err := w.agent("scout").Propose(t.Context(), readFile(20*time.Second))
 	must(t, err)
 	w.Close()
@@ -283,7 +283,7 @@ func TestARestartedZoneGoesOn(t *testing.T) {
 }
 
 func TestAnotherFabricsLedgerIsRefused(t *testing.T) {
-	w := worldOf(t, func(context.Context, executor.Action) (executor.Result, error) { return executor.Result{}, nil })
+	w := liveOf(t, func(context.Context, executor.Action) (executor.Result, error) { return executor.Result{}, nil })
 	other, err := fabric.Create(filepath.Join(t.TempDir(), "other"), fabric.Params{Clock: time.Now, TrustDomain: "example.test", Zone: "home"})
 	must(t, err)
 	names, err := w.fabric.Governors()
@@ -346,7 +346,7 @@ func TestQuorumOfTwoOfThree(t *testing.T) {
 		Clock: time.Now, TrustDomain: "example.test", Zone: "home", Enforcers: 3, K: 2, Executors: 2,
 	})
 	must(t, err)
-	w := &world{t: t, fabric: f, config: zone.Config{
+	w := &live{t: t, fabric: f, config: zone.Config{
 		Fabric: f, Logger: slog.New(slog.DiscardHandler), Port: -1,
 		Handlers: func(name string, tools []string) (map[string]executor.Handler, error) {
 			handlers := make(map[string]executor.Handler)

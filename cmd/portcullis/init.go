@@ -11,6 +11,12 @@ import (
 	"github.com/portcullis-dev/portcullis/zone"
 )
 
+// What a new fabric is called unless somebody says otherwise.
+const (
+	defaultTrustDomain = "portcullis.local"
+	defaultZone        = "home"
+)
+
 // initFlags are what a new fabric is like.
 type initFlags struct {
 	params  fabric.Params
@@ -21,8 +27,8 @@ type initFlags struct {
 
 func (i *initFlags) register(c *cobra.Command) {
 	flags := c.Flags()
-	flags.StringVar(&i.params.TrustDomain, "trust-domain", "portcullis.local", "trust domain of every identity")
-	flags.StringVar(&i.params.Zone, "zone", "home", "name of the zone")
+	flags.StringVar(&i.params.TrustDomain, "trust-domain", defaultTrustDomain, "trust domain of every identity")
+	flags.StringVar(&i.params.Zone, "zone", defaultZone, "name of the zone")
 	flags.IntVar(&i.params.Enforcers, "enforcers", 1, "how many enforcers")
 	flags.IntVar(&i.params.Executors, "executors", 1, "how many executors")
 	flags.IntVar(&i.params.Sentinels, "sentinels", 1, "how many sentinels")

@@ -63,12 +63,14 @@ func (g *globals) runPart(ctx context.Context, role pb.Role, name string) error 
 		return err
 	}
 	defer z.Close()
+	settled := g.quietStart()
 	if err := z.Start(ctx, role, name); err != nil {
 		return orEnded(ctx, err)
 	}
 	if err := z.Ready(ctx); err != nil {
 		return orEnded(ctx, err)
 	}
+	settled()
 	if err := g.ready(trust.RoleName(role), name, url); err != nil {
 		return err
 	}

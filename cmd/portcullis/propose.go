@@ -210,4 +210,3 @@ func toolOf(r *pb.Release, name string) *pb.Tool {
 	}
 	return nil
 }
-

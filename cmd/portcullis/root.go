@@ -19,14 +19,15 @@ import (
 
 // globals are the flags that every subcommand has, and where it writes.
 type globals struct {
-	data       string
-	json       bool
-	logLevel   string
-	server     string
+	data        string
+	json        bool
+	logLevel    string
+	server      string
 	natsContext string
 
 	stdout, stderr io.Writer
 	started        bool // flags and arguments were understood
+	level          slog.LevelVar
 }
 
 func newRootCommand(g *globals) *cobra.Command {
@@ -47,14 +48,15 @@ Start with:  portcullis up      a whole zone in one process
 	flags := root.PersistentFlags()
 	flags.StringVar(&g.data, "data", "", "data folder (default $XDG_DATA_HOME/portcullis or ~/.local/share/portcullis)")
 	flags.BoolVar(&g.json, "json", false, "write one JSON object a line")
-	flags.StringVar(&g.logLevel, "log-level", "warn", "what to log on standard error: debug, info, warn or error")
+	flags.StringVar(&g.logLevel, "log-level", "", "what to log on standard error: debug, info, warn or error (default warn)")
 	flags.StringVar(&g.server, "server", "", "URL of a NATS server elsewhere")
 	flags.StringVar(&g.natsContext, "context", "", "take the URL from this context of the nats command")
 	root.MarkFlagsMutuallyExclusive("server", "context")
 	root.AddCommand(
 		newInitCommand(g), newUpCommand(g), newServerCommand(g),
 		newEnforcerCommand(g), newExecutorCommand(g), newSentinelCommand(g),
-		newProposeCommand(g), newVersionCommand(g),
+		newProposeCommand(g), newEnrollCommand(g), newKeysCommand(g), newPolicyCommand(g),
+		newDemoCommand(g), newVersionCommand(g),
 		newExitCodesTopic(),
 	)
 	return root
@@ -104,15 +106,30 @@ func (g *globals) broker(f *fabric.Fabric) (zone.Broker, error) {
 
 // logger writes to standard error, as text or as JSON.
 func (g *globals) logger() (*slog.Logger, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(g.logLevel)); err != nil || strings.ContainsAny(g.logLevel, "+-") {
-		return nil, usage(fmt.Errorf("--log-level %q is unknown; give debug, info, warn or error", g.logLevel))
+	g.level.Set(slog.LevelWarn)
+	if g.logLevel != "" {
+		var level slog.Level
+		if err := level.UnmarshalText([]byte(g.logLevel)); err != nil || strings.ContainsAny(g.logLevel, "+-") {
+			return nil, usage(fmt.Errorf("--log-level %q is unknown; give debug, info, warn or error", g.logLevel))
+		}
+		g.level.Set(level)
 	}
-	options := &slog.HandlerOptions{Level: level}
+	options := &slog.HandlerOptions{Level: &g.level}
 	if g.json {
 		return slog.New(slog.NewJSONHandler(g.stderr, options)), nil
 	}
 	return slog.New(slog.NewTextHandler(g.stderr, options)), nil
+}
+
+// quietStart keeps back, until the returned function is called, the warnings of
+// a service that waits for others while it starts: what is still missing is in
+// the error if it never becomes ready. A level that was asked for stays.
+func (g *globals) quietStart() (ready func()) {
+	if g.logLevel != "" {
+		return func() {}
+	}
+	g.level.Set(slog.LevelError)
+	return func() { g.level.Set(slog.LevelWarn) }
 }
 
 // open is what most subcommands begin with: the data folder and a logger.

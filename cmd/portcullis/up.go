@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"time"
@@ -49,6 +50,18 @@ func (g *globals) runUp(ctx context.Context, flags *initFlags) error {
 	if err != nil {
 		return err
 	}
+	cfg, tools, err := zoneConfig(f, log, true)
+	if err != nil {
+		return err
+	}
+	defer tools.Close()
+	cfg.Port = flags.port
+	settled := g.quietStart()
+	z, err := startZone(ctx, cfg)
+	if err != nil {
+		return orEnded(ctx, err)
+	}
+	defer z.Close()
 	bank, err := startBank(ctx, f)
 	if err != nil {
 		return err
@@ -56,17 +69,7 @@ func (g *globals) runUp(ctx context.Context, flags *initFlags) error {
 	if bank != nil {
 		defer bank.Close()
 	}
-	cfg, tools, err := zoneConfig(f, log, true)
-	if err != nil {
-		return err
-	}
-	defer tools.Close()
-	cfg.Port = flags.port
-	z, err := startZone(ctx, cfg)
-	if err != nil {
-		return orEnded(ctx, err)
-	}
-	defer z.Close()
+	settled()
 	if err := g.running(f, z, bank, created); err != nil {
 		return err
 	}
@@ -134,33 +137,38 @@ func (g *globals) running(f *fabric.Fabric, z *zone.Zone, bank *zone.Bank, creat
 		names[p.Role] = append(names[p.Role], p.Name)
 		parts = append(parts, map[string]string{"role": trust.RoleName(p.Role), "name": p.Name})
 	}
-	bankURL, bankLine := "", ""
+	bankURL := ""
 	if bank != nil {
 		bankURL = bank.URL()
-		bankLine = "  toy bank    " + bankURL + "\n"
 	}
-	first := "running"
+	if g.json {
+		return writeJSON(g.stdout, map[string]any{
+			"event": "running", "created": created, "data": f.Dir, "trust_domain": f.TrustDomain, "zone": f.Zone,
+			"ledger": f.Ledger.String(), "server": z.URL(), "bank": bankURL, "parts": parts,
+		})
+	}
+	var b strings.Builder
 	if created {
-		first = "made a new trust domain; running"
+		fmt.Fprintf(&b, "made a new trust domain in %s\n", f.Dir)
 	}
-	return g.say(map[string]any{
-		"event": "running", "created": created, "data": f.Dir, "trust_domain": f.TrustDomain, "zone": f.Zone,
-		"ledger": f.Ledger.String(), "server": z.URL(), "bank": bankURL, "parts": parts,
-	}, `%s: trust domain %s, zone %s, in %s
-  ledger      %s at %s
-  enforcers   %s
-  executors   %s (files under %s)
-  sentinels   %s
-  agents      %s
-%s
-next, in another terminal:
-  portcullis propose%s --as scout --tool file-read --resource reports/q3.txt --arg path=reports/q3.txt
-  portcullis propose%[11]s --as scout --tool transfer --resource acme --arg to=acme --arg amount=250 --arg currency=EUR
-  portcullis tail%[11]s
-Ctrl-C stops it.
-`, first, f.TrustDomain, f.Zone, f.Dir, f.Ledger.Short(), z.URL(),
-		list(names[pb.Role_ROLE_ENFORCER]), list(names[pb.Role_ROLE_EXECUTOR]), f.FilesDir(),
-		list(names[pb.Role_ROLE_SENTINEL]), list(names[pb.Role_ROLE_AGENT])+"\n"+strings.TrimSuffix(bankLine, "\n"), g.dataFlag())
+	fmt.Fprintf(&b, "running: trust domain %s, zone %s, in %s\n", f.TrustDomain, f.Zone, f.Dir)
+	fmt.Fprintf(&b, "  ledger     %s at %s\n", f.Ledger.Short(), z.URL())
+	for _, role := range []pb.Role{pb.Role_ROLE_ENFORCER, pb.Role_ROLE_EXECUTOR, pb.Role_ROLE_SENTINEL, pb.Role_ROLE_AGENT} {
+		fmt.Fprintf(&b, "  %-10s %s\n", trust.RoleName(role), strings.Join(names[role], " "))
+	}
+	fmt.Fprintf(&b, "  files      %s\n", f.FilesDir())
+	if bank != nil {
+		fmt.Fprintf(&b, "  toy bank   %s\n", bankURL)
+	}
+	b.WriteString("next, in another terminal:\n")
+	for _, next := range []string{
+		"propose%s --as scout --tool file-read --resource reports/q3.txt --arg path=reports/q3.txt",
+		"propose%s --as scout --tool transfer --resource acme --arg to=acme --arg amount=250 --arg currency=EUR",
+		"tail%s",
+	} {
+		fmt.Fprintf(&b, "  portcullis "+next+"\n", g.dataFlag())
+	}
+	b.WriteString("Ctrl-C ends it.\n")
+	_, err = io.WriteString(g.stdout, b.String())
+	return err
 }
-
-func list(names []string) string { return strings.Join(names, ", ") }

@@ -1,6 +1,7 @@
 package governance
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -73,7 +74,7 @@ func TestSharedRefusals(t *testing.T) {
 
 			c.refusedFrom(watcher, pb.Reason_REASON_NOISE_PAYLOAD_TYPE, resealed(t, schemas.KindPulse.PayloadType(), payload, c.zone.Governors...))
 			c.refusedFrom(watcher, pb.Reason_REASON_NOISE_RECORD, resealed(t, governanceType, payload[:len(payload)-1], c.zone.Governors...))
-			c.refusedFrom(watcher, pb.Reason_REASON_NOISE_RECORD, resealed(t, governanceType, append(payload[:len(payload):len(payload)], 0x78, 1), c.zone.Governors...))
+			c.refusedFrom(watcher, pb.Reason_REASON_NOISE_RECORD, resealed(t, governanceType, append(slices.Clip(payload), 0x78, 1), c.zone.Governors...))
 			c.refusedFrom(watcher, pb.Reason_REASON_NOISE_LEDGER, c.zone.Seal(foreign))
 			c.refusedFrom(watcher, pb.Reason_REASON_NOISE_LEDGER, c.zone.Seal(none))
 			c.refused(short, resealed(t, governanceType, payload, stranger))
@@ -285,6 +286,16 @@ func TestRevokedGovernor(t *testing.T) {
 	if len(c.state.Governors()) != 2 {
 		t.Error("a release brought a revoked governor back")
 	}
+}
+
+// TestRevokedNewGovernor: a revoked key counts not even for the roster that a
+// release brings.
+func TestRevokedNewGovernor(t *testing.T) {
+	c := begun(t, 2, 2)
+	g, revoked, young := c.zone.Governors, trusttest.Governor(7), trusttest.Governor(8)
+	c.must(c.zone.Seal(trusttest.RevokeKey(revoked.ID()), g[0]))
+	record := trusttest.Released(c.next(func(p *pb.Release) { p.Governors = trusttest.Roster(revoked, young) }))
+	c.refused(pb.Reason_REASON_NOISE_THRESHOLD, c.zone.Seal(record, g[0], g[1], revoked, young))
 }
 
 func TestRevoke(t *testing.T) {

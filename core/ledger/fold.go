@@ -20,6 +20,7 @@ type Fold struct {
 	seq         uint64
 	logTime     time.Time
 	pulse       Pulse
+	pulsed      map[trust.Identity]time.Time // the newest clock of each sentinel
 }
 
 // Pulse is the newest authentic pulse. The zero value is none.
@@ -39,6 +40,7 @@ func NewFold(ledger trust.Digest, keys *Keys) *Fold {
 		credentials: map[trust.KeyID]trust.Credential{},
 		byIdentity:  map[trust.Identity][]trust.KeyID{},
 		introduced:  map[trust.Digest]bool{},
+		pulsed:      map[trust.Identity]time.Time{},
 		keys:        keys,
 	}
 }
@@ -211,9 +213,12 @@ func (f *Fold) stepSigned(p *Parsed, rec Record) (Record, error) {
 		return f.stepPulse(p, rec)
 	case schemas.KindApproval:
 		return f.stepApproval(p, rec)
-	default:
+	case schemas.KindDecision, schemas.KindClaim, schemas.KindOutcome:
 		return f.stepList(p, rec)
+	case schemas.KindUnknown, schemas.KindCredential, schemas.KindGovernance, schemas.KindHeartbeat,
+		schemas.KindCheckpoint, schemas.KindAnswer, schemas.KindDelegation:
 	}
+	return Record{}, schemas.Refuse(pb.Reason_REASON_NOISE_SUBJECT, "no %s stands on a ledger under one signature", p.kind)
 }
 
 // stepIntents accepts every authentic list of intents, even one that cannot be
@@ -249,9 +254,27 @@ func (f *Fold) stepPulse(p *Parsed, rec Record) (Record, error) {
 	if err := f.single(p, rec.Signer, pulse, func() (ledger []byte, name string) { return pulse.GetLedger(), pulse.GetSentinel() }); err != nil {
 		return Record{}, err
 	}
+	if err := f.newPulse(rec.Signer.ID, pulse.GetClock().AsTime()); err != nil {
+		return Record{}, err
+	}
 	f.pulse = Pulse{Seq: p.Seq, Time: f.logTime, Fault: f.gov.CheckHead(pulse.GetHead())}
 	rec.Pulse = pulse
 	return rec, nil
+}
+
+// newPulse refuses copies of old pulses: whoever could append them again would
+// keep a zone alive whose sentinel is dead (S4). A pulse counts only while the
+// sentinel's clock agrees with log time, and each sentinel's clock must move on.
+func (f *Fold) newPulse(sentinel trust.Identity, clock time.Time) error {
+	if bound := f.gov.Release().Bounds.MaxClockSkew; clock.Sub(f.logTime).Abs() > bound {
+		return schemas.Refuse(pb.Reason_REASON_NOISE_STALE, "a pulse of %s at its clock's %s, at log time %s; they may differ by %v",
+			sentinel, clock.UTC().Format(time.RFC3339Nano), f.logTime.UTC().Format(time.RFC3339Nano), bound)
+	}
+	if last, pulsed := f.pulsed[sentinel]; pulsed && !clock.After(last) {
+		return schemas.Refuse(pb.Reason_REASON_NOISE_REPLAY, "%s pulsed at this clock or later before", sentinel)
+	}
+	f.pulsed[sentinel] = clock
+	return nil
 }
 
 func (f *Fold) stepApproval(p *Parsed, rec Record) (Record, error) {

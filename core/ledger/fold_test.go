@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
 	"pgregory.net/rapid"
 
 	"github.com/portcullis-dev/portcullis/core/governance"
@@ -117,6 +118,59 @@ func TestPulse(t *testing.T) {
 	if l.fold.Pulse() != was {
 		t.Error("noise counts for a pulse")
 	}
+}
+
+// TestStalePulse: a pulse counts only near its own clock, so that an old one can
+// be repeated for no longer than that. The release says how near.
+func TestStalePulse(t *testing.T) {
+	skew := trusttest.Bounds().GetMaxClockSkew().AsDuration()
+	for _, test := range []struct {
+		name string
+		off  time.Duration // the sentinel's clock against log time
+		ok   bool
+	}{
+		{"on time", 0, true},
+		{"late by the bound", -skew, true},
+		{"late by more", -skew - 1, false},
+		{"ahead by the bound", skew, true},
+		{"ahead by more", skew + 1, false},
+		{"of an hour ago", -time.Hour, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			l := begun(t)
+			p := l.pulse()
+			p.Clock = timestamppb.New(l.now.Add(tick + test.off))
+			data := sentinel.Seal(schemas.KindPulse, l.marshal(p))
+			if test.ok {
+				l.must(schemas.KindPulse, "", data)
+				return
+			}
+			l.noise(pb.Reason_REASON_NOISE_STALE, schemas.Subject(trusttest.ZoneName, schemas.KindPulse, ""), data)
+			if l.fold.Pulse() != (Pulse{}) {
+				t.Error("it counts all the same")
+			}
+		})
+	}
+}
+
+// TestRepeatedPulse: bytes that were a pulse once never are again, and a
+// sentinel's clock moves on (S4).
+func TestRepeatedPulse(t *testing.T) {
+	l := begun(t)
+	subject := schemas.Subject(trusttest.ZoneName, schemas.KindPulse, "")
+	earlier := sentinel.Seal(schemas.KindPulse, l.marshal(l.pulse()))
+	l.now = l.now.Add(tick)
+	data := sentinel.Seal(schemas.KindPulse, l.marshal(l.pulse()))
+	l.must(schemas.KindPulse, "", data)
+	was := l.fold.Pulse()
+	l.noise(pb.Reason_REASON_NOISE_REPLAY, subject, data)
+	l.noise(pb.Reason_REASON_NOISE_REPLAY, subject, earlier)
+	l.now = l.now.Add(trusttest.Bounds().GetMaxClockSkew().AsDuration())
+	l.noise(pb.Reason_REASON_NOISE_STALE, subject, data)
+	if l.fold.Pulse() != was {
+		t.Error("a repeated pulse keeps the zone alive")
+	}
+	l.must(schemas.KindPulse, "", sentinel.Seal(schemas.KindPulse, l.marshal(l.pulse())))
 }
 
 // TestRotation: a new key works beside the old one, which works until it ends.

@@ -17,7 +17,7 @@ type Keys struct {
 
 	mu      sync.Mutex
 	vouched map[trust.Digest]bool // made when first needed
-	order   []trust.Digest // oldest first
+	order   []trust.Digest        // oldest first
 }
 
 const maxVouched = 4096

@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"crypto/x509"
+	"slices"
 	"testing"
 	"time"
 
@@ -133,7 +134,7 @@ func TestNoise(t *testing.T) {
 		{schemas.KindCredential, "alice", alice, trusttest.NewCA().Rotated(alice, "second").Credential},
 	}
 	for _, h := range l.signedKinds() {
-		for _, n := range append(sharedNoise[:len(sharedNoise):len(sharedNoise)], signedNoise...) {
+		for _, n := range slices.Concat(sharedNoise, signedNoise) {
 			t.Run(h.kind.String()+"/"+n.name, func(t *testing.T) {
 				l.t = t
 				subject, data := n.make(l, h)
@@ -355,6 +356,7 @@ func TestCredentialNoise(t *testing.T) {
 	l.noise(pb.Reason_REASON_NOISE_CREDENTIAL, subject("alice"), trusttest.NewNamedCA("other").Rotated(alice, "other").Credential)
 	l.noise(pb.Reason_REASON_NOISE_CREDENTIAL, subject("bob"), trusttest.Enroll(ca.SVID(bob.ID), bob.ID, alice.Key, trust.Digest{}).Credential)
 	l.noise(pb.Reason_REASON_NOISE_CREDENTIAL, subject("alice"), l.altered(enroll(alice.ID).Credential, func(e *pb.Envelope) { e.Signatures = e.Signatures[:1] }))
-	old := ca.SVID(alice.ID, func(c *x509.Certificate) { c.NotAfter = l.now.Add(time.Second) })
+	old := ca.SVID(alice.ID, func(c *x509.Certificate) { c.NotAfter = trusttest.Start.Add(time.Second) })
+	l.now = trusttest.Start.Add(time.Second)
 	l.noise(pb.Reason_REASON_NOISE_CREDENTIAL, subject("alice"), trusttest.Enroll(old, alice.ID, trusttest.Key("late"), trust.Digest{}).Credential)
 }

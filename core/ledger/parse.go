@@ -70,12 +70,8 @@ func (ps Parser) Parse(raw Raw) *Parsed {
 }
 
 func (ps Parser) skips(k schemas.Kind) bool {
-	switch k {
-	case schemas.KindGovernance, schemas.KindCredential, schemas.KindPulse:
-		return false
-	default:
-		return slices.Contains(ps.Skip, k)
-	}
+	base := k == schemas.KindGovernance || k == schemas.KindCredential || k == schemas.KindPulse
+	return !base && slices.Contains(ps.Skip, k)
 }
 
 func (p *Parsed) open(keys *Keys) error {

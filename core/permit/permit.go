@@ -45,8 +45,7 @@ func (p *Permit) Spend(t0, now time.Duration, intent []byte) (Grant, error) {
 		return Grant{}, schemas.Refuse(pb.Reason_REASON_START_UNREADABLE, "the intent's bytes are not those that were decided")
 	}
 	content := new(pb.Intent)
-	// The schema's rules were checked by the quorum, on these very bytes.
-	if err := schemas.DecodeUnchecked(intent, schemas.MaxIntent, content); err != nil {
+	if err := schemas.Decode(intent, schemas.MaxIntent, content); err != nil {
 		return Grant{}, schemas.Refuse(pb.Reason_REASON_START_UNREADABLE, "%v", err)
 	}
 	if !covers(p.decision, content) {

@@ -1,6 +1,7 @@
 package permit_test
 
 import (
+	"bytes"
 	"errors"
 	"math"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/portcullis-dev/portcullis/core/permit"
+	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/schemas"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 )
@@ -82,6 +84,9 @@ func TestSpendRefuses(t *testing.T) {
 		{name: "a wait that overflows", t0: -1, now: math.MaxInt64, want: late},
 		{name: "a wait that overflows into little", t0: math.MaxInt64, now: math.MinInt64, want: late},
 		{name: "other bytes", change: func(b []byte) []byte { b[len(b)-1] ^= 1; return b }, want: unreadable},
+		{name: "other bytes, alike in all that a decision repeats", change: func(b []byte) []byte {
+			return bytes.Replace(b, []byte("notes.txt"), []byte("other.txt"), 1)
+		}, want: unreadable},
 		{name: "fewer bytes", change: func(b []byte) []byte { return b[:len(b)-1] }, want: unreadable},
 		{name: "no bytes", change: func([]byte) []byte { return nil }, want: unreadable},
 		{name: "decision of another agent", decided: func(d *pb.Decision) { d.Agent = "spiffe://example.test/z1/agent/bob" }, want: unreadable},
@@ -122,7 +127,9 @@ func TestSpendOfAnotherTool(t *testing.T) {
 // TestSpendOfNoIntent: bytes that were decided and are no intent.
 func TestSpendOfNoIntent(t *testing.T) {
 	w := newWorld(t, 1)
-	r := w.request(func(in *pb.Intent) { in.Id = nil })
+	r := w.request()
+	r.bytes = append(r.bytes, 0xf8, 0x07, 0x01) // a field of no schema
+	r.digest = trust.DigestOf(r.bytes)
 	w.decide(w.decision(r), w.e1)
 	w.pulse()
 	ruling := w.claim(r, w.x1)

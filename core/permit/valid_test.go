@@ -214,6 +214,7 @@ var scenarios = []struct {
 		w.pulse()
 		head := w.fold.Governance().Head().Proto()
 		head.Number++
+		w.now = w.now.Add(1)
 		w.pulse(head) // a good one before it does not help
 		return w.claim(r, w.x1)
 	}, noPulse},

@@ -27,10 +27,10 @@ type world struct {
 	now  time.Time
 	seq  uint64
 
-	parser                               ledger.Parser
-	e1, e2, e3, x1, x2, x3, s1           trusttest.Member
-	incarnation                          [16]byte
-	version, intents, pulses, claimCount uint64
+	parser                     ledger.Parser
+	e1, e2, e3, x1, x2, x3, s1 trusttest.Member
+	incarnation                [16]byte
+	intents, pulses            uint64
 }
 
 // request is an intent as it stands on the ledger.
@@ -41,7 +41,7 @@ type request struct {
 	at     ledger.Position
 }
 
-func newWorld(tb rapid.TB, threshold uint32, mutators ...func(*pb.Release)) *world {
+func newWorld(tb rapid.TB, threshold uint32) *world {
 	tb.Helper()
 	member := trusttest.NewMember
 	w := &world{
@@ -54,7 +54,7 @@ func newWorld(tb rapid.TB, threshold uint32, mutators ...func(*pb.Release)) *wor
 	w.parser, w.fold = ledger.Parser{Zone: trusttest.ZoneName, Keys: keys}, ledger.NewFold(w.zone.Ledger, keys)
 	w.book = permit.NewBook(permit.Owner{ID: w.x1.ID, Incarnation: w.incarnation})
 	w.mustAppend(schemas.KindGovernance, "", w.zone.Genesis)
-	w.release(append([]func(*pb.Release){func(p *pb.Release) { p.DecisionThreshold = threshold }}, mutators...)...)
+	w.release(threshold)
 	for _, m := range []trusttest.Member{w.e1, w.e2, w.e3, w.x1, w.x2, w.x3, w.s1} {
 		w.introduce(m)
 	}
@@ -87,10 +87,11 @@ func (w *world) govern(record *pb.Governance) trust.Digest {
 	return trusttest.RecordID(sealed)
 }
 
-func (w *world) release(mutators ...func(*pb.Release)) {
+// release puts the only release in force.
+func (w *world) release(threshold uint32) {
 	w.tb.Helper()
-	w.version++
-	p := w.zone.Release(mutators...)
+	p := w.zone.Release()
+	p.DecisionThreshold = threshold
 	p.Directory = slices.DeleteFunc(p.GetDirectory(), func(e *pb.Identity) bool {
 		return e.GetRole() == pb.Role_ROLE_ENFORCER || e.GetRole() == pb.Role_ROLE_EXECUTOR
 	})
@@ -101,10 +102,6 @@ func (w *world) release(mutators ...func(*pb.Release)) {
 	}
 	for name, tools := range map[string][]string{"x1": {"read", "pay"}, "x2": {"read", "pay"}, "x3": {"pay"}} {
 		p.Directory = append(p.Directory, trusttest.Entry(pb.Role_ROLE_EXECUTOR, name, tools...))
-	}
-	p.Version = w.version
-	if held := w.fold.Governance().Release(); held != nil {
-		p.Replaces = held.Digest[:]
 	}
 	w.govern(trusttest.Released(p))
 }

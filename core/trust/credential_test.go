@@ -14,6 +14,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"slices"
 	"testing"
 	"time"
 
@@ -235,11 +236,11 @@ func TestCredentialBroken(t *testing.T) {
 		"the record names none": edit(func(b *binding) { b.record.SpiffeId = "" }),
 
 		// What the leaf may be.
-		"a CA":                              leaf(func(c *x509.Certificate) { c.IsCA = true; c.KeyUsage |= x509.KeyUsageCertSign }),
+		"a CA":                                leaf(func(c *x509.Certificate) { c.IsCA = true; c.KeyUsage |= x509.KeyUsageCertSign }),
 		"a CA that may not sign certificates": leaf(func(c *x509.Certificate) { c.IsCA = true }),
-		"a leaf that may sign certificates": leaf(func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageCertSign }),
-		"a leaf that may sign CRLs":         leaf(func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageCRLSign }),
-		"a leaf that may not sign":          leaf(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyAgreement }),
+		"a leaf that may sign certificates":   leaf(func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageCertSign }),
+		"a leaf that may sign CRLs":           leaf(func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageCRLSign }),
+		"a leaf that may not sign":            leaf(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyAgreement }),
 		"an unknown critical extension": leaf(func(c *x509.Certificate) {
 			c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 2, 3, 4}, Critical: true, Value: []byte{5, 0}}}
 		}),
@@ -253,7 +254,7 @@ func TestCredentialBroken(t *testing.T) {
 		"garbage for an SVID":  edit(func(b *binding) { b.record.Svid = [][]byte{[]byte("SVID")} }),
 		"garbage in the chain": edit(func(b *binding) { b.record.Svid = append(b.record.Svid, []byte("CA")) }),
 		"trailing bytes after a certificate": edit(func(b *binding) {
-			b.record.Svid[0] = append(b.record.Svid[0][:len(b.record.Svid[0]):len(b.record.Svid[0])], 0)
+			b.record.Svid[0] = append(slices.Clip(b.record.Svid[0]), 0)
 		}),
 		"a long chain": edit(func(b *binding) {
 			b.record.Svid = append(b.record.Svid, b.record.Svid[0], b.record.Svid[0], b.record.Svid[0], b.record.Svid[0])
@@ -361,7 +362,7 @@ func TestNewIssuersRefuses(t *testing.T) {
 		"none":          nil,
 		"garbage":       {root, []byte("garbage")},
 		"a leaf":        {root, trusttest.NewCA().SVID(alice).Chain[0].Raw},
-		"trailing byte": {append(root[:len(root):len(root)], 0)},
+		"trailing byte": {append(slices.Clip(root), 0)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := trust.NewIssuers(roots); err == nil {

@@ -62,7 +62,9 @@ func BenchmarkDecide(b *testing.B) {
 // but read it: decide, encode, apply; log time passes, so the state forgets too.
 func BenchmarkSession(b *testing.B) {
 	w := newWorld(b, policies(manyPolicies(1_000)), limits(count(pb.LimitKey_LIMIT_KEY_AGENT, 1<<40, time.Second), sum(pb.LimitKey_LIMIT_KEY_AGENT, 9, time.Second)),
-		bounds(func(b *pb.Bounds) { b.MaxDeadline, b.Memory = durationpb.New(10*time.Second), durationpb.New(10*time.Second) }))
+		bounds(func(b *pb.Bounds) {
+			b.MaxDeadline, b.Memory = durationpb.New(10*time.Second), durationpb.New(10*time.Second)
+		}))
 	in := w.read(w.intent(w.alice))
 	b.ReportAllocs()
 	for b.Loop() {

@@ -50,8 +50,9 @@ type deciding struct {
 	in      Intent
 	content *pb.Intent
 
-	d       *pb.Decision
-	reasons []pb.Reason
+	d        *pb.Decision
+	reasons  []pb.Reason
+	standing bool // the sender's credential counts now
 }
 
 func (c *deciding) deny(r pb.Reason) { c.reasons = append(c.reasons, r) }
@@ -85,7 +86,9 @@ var senderReasons = map[pb.Reason]pb.Reason{
 }
 
 func (c *deciding) checkSender() {
-	if reason, ok := c.fold.Standing(c.in.Signer); !ok {
+	reason, ok := c.fold.Standing(c.in.Signer)
+	c.standing = ok
+	if !ok {
 		translated, known := senderReasons[reason]
 		if !known {
 			translated = pb.Reason_REASON_AGENT_UNKNOWN
@@ -125,7 +128,7 @@ func (c *deciding) checkDeadline() {
 }
 
 // checkSession judges the intent against the session's newest one. Whatever the
-// verdict, an intent beyond it becomes the session's newest; one at or before
+// verdict, an intent of a sender in standing beyond it becomes the session's newest; one at or before
 // it does not move the session.
 func (c *deciding) checkSession() {
 	if _, enrolled := c.rules.Release.Identity(c.in.Signer.ID); !enrolled {
@@ -145,7 +148,9 @@ func (c *deciding) checkSession() {
 		c.deny(pb.Reason_REASON_SESSION_EQUIVOCATION)
 		return
 	}
-	c.d.SessionSequence = sequence
+	if c.standing { // a thief with a revoked key must not use up the owner's sessions
+		c.d.SessionSequence = sequence
+	}
 	c.denyIf(sequence != held.sequence+1, pb.Reason_REASON_SESSION_GAP)
 	c.denyIf(!continuesFrom(held, c.content.GetPrevious()), pb.Reason_REASON_SESSION_FORK)
 }
@@ -165,13 +170,7 @@ func (c *deciding) checkAuthority() {
 		return
 	}
 	request := c.request()
-	if len(c.content.GetDelegation()) > 0 {
-		root, ok := delegator(c.fold, c.content)
-		c.denyIf(!ok, pb.Reason_REASON_DELEGATION_INVALID)
-		if ok {
-			request.Delegator = c.rules.principal(root)
-		}
-	}
+	c.denyIf(len(c.content.GetDelegation()) > 0 && request.Delegator.ID == "", pb.Reason_REASON_DELEGATION_INVALID)
 	if c.rules.Policy == nil {
 		c.deny(pb.Reason_REASON_POLICY_INVALID)
 		return
@@ -227,13 +226,13 @@ func policyReason(r policy.Result) pb.Reason {
 
 // request is what policy is asked. Usage has every limit of the release, also
 // those that do not count this tool: policies may set one tool's use against
-// another's.
+// another's. Delegator is set if there is a delegation chain and it holds.
 func (c *deciding) request() policy.Request {
 	usage := make(map[string]int64, len(c.rules.limits))
 	for _, l := range c.rules.limits {
 		usage[l.id] = c.state.used(bucketKey{l.id, c.limitKey(l)}, l.window)
 	}
-	return policy.Request{
+	request := policy.Request{
 		Principal: c.rules.principal(c.in.Signer.ID),
 		Tool:      c.d.GetTool(),
 		Resource:  c.content.GetResource(),
@@ -243,6 +242,10 @@ func (c *deciding) request() policy.Request {
 		Usage:     usage,
 		LogTime:   c.fold.LogTime(),
 	}
+	if root, ok := delegator(c.fold, c.content); ok {
+		request.Delegator = c.rules.principal(root)
+	}
+	return request
 }
 
 func (c *deciding) limitKey(l limit) string {

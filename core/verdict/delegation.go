@@ -12,7 +12,7 @@ import (
 // delegator walks an intent's delegation chain and returns the root principal
 // on whose behalf the agent acts. Each link is signed by its delegator, the
 // links connect, each narrows the tools of the one before, and the last one
-// ends at the agent. ok is false if any of it does not hold.
+// ends at the agent. ok is false if any of it does not hold, or there is none.
 func delegator(f *ledger.Fold, in *pb.Intent) (root trust.Identity, ok bool) {
 	var previous *pb.Delegation
 	for i, raw := range in.GetDelegation() {
@@ -25,7 +25,7 @@ func delegator(f *ledger.Fold, in *pb.Intent) (root trust.Identity, ok bool) {
 		}
 		previous = link
 	}
-	return root, previous.GetDelegate() == in.GetAgent()
+	return root, previous != nil && previous.GetDelegate() == in.GetAgent()
 }
 
 func openLink(f *ledger.Fold, raw []byte) (*pb.Delegation, trust.Identity, bool) {

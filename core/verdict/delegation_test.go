@@ -80,7 +80,7 @@ func TestDelegation(t *testing.T) {
 		{"without the tool", func(c *chain) { c.links[0].Tools = []string{"pay"}; c.links[1].Tools = []string{"pay"} }, refused},
 		{"tool in the first only", func(c *chain) { c.links[1].Tools = []string{"pay"} }, refused},
 		{"tool that the root lacks", func(c *chain) {
-			c.release(enrolCarol, policies(forAlice), entry("alice", func(e *pb.Identity) { e.Tools = []string{"read"} }))
+			c.release(enrolCarol, policies(forAlice), alicesEntry(func(e *pb.Identity) { e.Tools = []string{"read"} }))
 		}, refused},
 		{"tool that is none", func(c *chain) { c.links[0].Tools = []string{"read", "fly"} }, refused},
 		{"depth spent", func(c *chain) { c.links[0].Depth, c.links[1].Depth = 0, 0 }, refused},

@@ -35,8 +35,6 @@ func Read(item []byte) Content {
 		return Content{Defect: pb.Reason_REASON_INTENT_INVALID}
 	case err != nil:
 		return Content{Defect: pb.Reason_REASON_INTENT_MALFORMED}
-	case !intent.GetDeadline().IsValid():
-		return Content{Defect: pb.Reason_REASON_INTENT_INVALID}
 	case trust.DigestOf(intent.GetArguments()) != digestOf(intent.GetArgumentsDigest()):
 		return Content{Intent: intent, Defect: pb.Reason_REASON_ARGUMENTS_DIGEST}
 	default:

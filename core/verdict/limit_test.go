@@ -110,6 +110,20 @@ func TestWindowAsLongAsMemory(t *testing.T) {
 	wantReasons(t, w.ask(w.alice, pay(4)))
 }
 
+// TestForgottenAfterItLeftTheWindow: a charge leaves the window long before it is
+// forgotten; both must count it once.
+func TestForgottenAfterItLeftTheWindow(t *testing.T) {
+	w := newWorld(t, limits(sum(pb.LimitKey_LIMIT_KEY_AGENT, 10, 10*time.Minute)))
+	start := w.now
+	for i := range 2 {
+		w.now = start.Add(time.Duration(i) * 20 * time.Minute)
+		wantReasons(t, w.ask(w.alice, pay(6)))
+	}
+	w.now = start.Add(time.Hour) // forgets the first, and the second is out of the window
+	wantReasons(t, w.ask(w.alice, pay(11)), limitExceeded)
+	wantReasons(t, w.ask(w.alice, pay(10)))
+}
+
 // TestDeniedChargesNothing: what was denied for any reason takes no share.
 func TestDeniedChargesNothing(t *testing.T) {
 	w := newWorld(t, limits(sum(pb.LimitKey_LIMIT_KEY_AGENT, 10, time.Minute)))
@@ -143,18 +157,21 @@ func TestSumsDoNotOverflow(t *testing.T) {
 	w.now = w.now.Add(time.Minute)
 	wantReasons(t, w.ask(w.alice, pay(1)))
 
-	// A sum over more than a release allows: three limits came and went.
+	// A sum beyond 64 bits: windows of a nanosecond let each payment through, and
+	// then a window of an hour holds them all.
 	w = newWorld(t, limits(sum(pb.LimitKey_LIMIT_KEY_AGENT, math.MaxInt64, 1)))
-	for range 3 {
-		wantReasons(t, w.ask(w.alice, pay(math.MaxInt64)))
-		w.now = w.now.Add(1)
+	start := w.now
+	for i, amount := range []int64{math.MaxInt64, math.MaxInt64, math.MaxInt64, 5} {
+		w.now = start.Add(time.Duration(i))
+		wantReasons(t, w.ask(w.alice, pay(amount)))
 	}
 	w.release(limits(sum(pb.LimitKey_LIMIT_KEY_AGENT, math.MaxInt64, time.Hour)))
 	wantReasons(t, w.ask(w.alice, pay(1)), limitExceeded, policyError)
-	w.now = w.now.Add(time.Hour - 2)
+	w.now = start.Add(time.Hour + 1)
 	wantReasons(t, w.ask(w.alice, pay(1)), limitExceeded, policyError)
-	w.now = w.now.Add(2)
-	wantReasons(t, w.ask(w.alice, pay(math.MaxInt64)))
+	w.now = start.Add(time.Hour + 2) // the last 5 are left
+	wantReasons(t, w.ask(w.alice, pay(math.MaxInt64-4)), limitExceeded)
+	wantReasons(t, w.ask(w.alice, pay(math.MaxInt64-5)))
 }
 
 // TestPolicySeesUsage: every limit of the release, also one that does not count

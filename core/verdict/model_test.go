@@ -136,7 +136,7 @@ func (m *model) judgeLimits(in *pb.Intent, amount int64, release *pb.Release, no
 func TestModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, m := newStory(t), &model{}
-		for range rapid.IntRange(10, 60).Draw(t, "length") {
+		for range rapid.IntRange(10, 50).Draw(t, "length") {
 			s.wait()
 			s.governed()
 			in := s.stand(s.next())

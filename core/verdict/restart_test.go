@@ -38,7 +38,7 @@ func TestRestart(t *testing.T) {
 		s := newStory(t)
 		var past []recorded
 		started := []*verdict.State{s.state} // the first never stopped
-		for range rapid.IntRange(20, 60).Draw(t, "length") {
+		for range rapid.IntRange(10, 50).Draw(t, "length") {
 			s.wait()
 			s.governed()
 			in := s.stand(s.next())
@@ -49,7 +49,7 @@ func TestRestart(t *testing.T) {
 					state.Apply(past[len(past)-1].decision(t), s.rules.Release.Bounds.Memory)
 				}
 			}
-			if rapid.IntRange(0, 3).Draw(t, "restart") == 0 {
+			if rapid.IntRange(0, 7).Draw(t, "restart") == 0 {
 				started = append(started, restart(t, past, s.now))
 			}
 			want := s.state.Digest()

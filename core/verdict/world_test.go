@@ -244,10 +244,11 @@ func without(name string) func(*pb.Release) {
 	}
 }
 
-func entry(name string, mutate func(*pb.Identity)) func(*pb.Release) {
+// alicesEntry changes what the directory says of alice.
+func alicesEntry(mutate func(*pb.Identity)) func(*pb.Release) {
 	return func(p *pb.Release) {
 		for _, e := range p.GetDirectory() {
-			if e.GetName() == name {
+			if e.GetName() == "alice" {
 				mutate(e)
 			}
 		}

@@ -46,7 +46,7 @@ type Config struct {
 // Event is one message of the ledger, folded.
 type Event[T any] struct {
 	Seq    uint64
-	Time   time.Time // the broker's timestamp
+	Time   time.Time // the broker's timestamp; zero for noise whose time cannot be told from a forged one
 	Record ledger.Record
 	Noise  error // why it is no record; Record is empty then
 	Ahead  T     // what prepare made of it

@@ -11,23 +11,30 @@ import (
 	"github.com/portcullis-dev/portcullis/streams"
 )
 
+// verifier asks servers whether they sync. *streams.Conn implements it.
+type verifier interface {
+	VerifySync(ctx context.Context, servers int) (streams.Durability, error)
+}
+
 // Health says whether a follower may rely on its ledger: it is live, and the
 // server does what the release demands of it before it acknowledges. Safe for
 // concurrent use; its zero state relies on nothing.
 type Health struct {
-	conn *streams.Conn
-	log  *slog.Logger
+	server verifier
+	log    *slog.Logger
 
 	mu       sync.Mutex
 	state    streams.State
 	caughtUp bool
-	checked  bool // durability was asked since the state became Live
+	reached  uint64 // times that the ledger was reached anew; an answer counts for one of them
+	asking   bool   // somebody asks the server reached last
+	checked  bool   // the server reached last has answered
 	synced   streams.Durability
 	problem  error
 }
 
 // NewHealth starts as not healthy.
-func NewHealth(conn *streams.Conn, log *slog.Logger) *Health { return &Health{conn: conn, log: log} }
+func NewHealth(conn *streams.Conn, log *slog.Logger) *Health { return &Health{server: conn, log: log} }
 
 // CaughtUp says that the follower has folded the ledger up to its newest record.
 func (h *Health) CaughtUp() {
@@ -44,33 +51,68 @@ func (h *Health) Started() bool {
 }
 
 // Observe takes the feed's states. Each time that the ledger is reached anew,
-// its server is asked anew whether it syncs.
+// its server is asked anew whether it syncs, until it answers or ctx ends.
 func (h *Health) Observe(ctx context.Context) func(streams.State) {
 	return func(s streams.State) {
-		h.mu.Lock()
-		before := h.state
-		h.state = s
-		if s == streams.Disconnected {
-			h.checked = false
-		}
-		ask := s != streams.Disconnected && !h.checked
-		h.mu.Unlock()
+		before, reached, ask := h.moved(s)
 		if before != s {
 			h.log.Debug("ledger", "state", s)
 		}
 		if ask {
-			go h.check(ctx)
+			go h.check(ctx, reached)
 		}
 	}
 }
 
-func (h *Health) check(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	synced, err := h.conn.VerifySync(ctx, 1)
+// moved notes a state and tells whether the server must be asked.
+func (h *Health) moved(s streams.State) (before streams.State, reached uint64, ask bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.checked, h.synced, h.problem = true, synced, err
+	before, h.state = h.state, s
+	if s == streams.Disconnected {
+		h.reached++ // whoever answers next may be another server
+		h.asking, h.checked, h.problem = false, false, nil
+		return before, h.reached, false
+	}
+	ask = !h.checked && !h.asking
+	h.asking = h.asking || ask
+	return before, h.reached, ask
+}
+
+const (
+	checkTimeout = 5 * time.Second
+	checkAgain   = time.Second // after an attempt without an answer
+)
+
+// check asks until there is an answer, as long as the server is the one that it
+// was started for.
+func (h *Health) check(ctx context.Context, reached uint64) {
+	for h.ask(ctx, reached) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(checkAgain):
+		}
+	}
+}
+
+func (h *Health) ask(ctx context.Context, reached uint64) (again bool) {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	synced, err := h.server.VerifySync(ctx, 1)
+	return h.answered(reached, synced, err)
+}
+
+// answered takes an answer, unless it is about a server that is gone.
+func (h *Health) answered(reached uint64, synced streams.Durability, err error) (again bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if reached != h.reached {
+		return false
+	}
+	h.synced, h.problem = synced, err
+	h.checked, h.asking = err == nil, err != nil
+	return err != nil
 }
 
 // Fault says why the ledger must not be relied upon under a release that
@@ -86,10 +128,10 @@ func (h *Health) Fault(want pb.Durability) string {
 		return fmt.Sprintf("the ledger is %s", h.state)
 	case relaxed:
 		return ""
-	case !h.checked:
-		return "asking the server whether it syncs"
 	case h.problem != nil:
 		return fmt.Sprintf("cannot verify that the server syncs: %v", h.problem)
+	case !h.checked:
+		return "asking the server whether it syncs"
 	case h.synced != streams.SyncAlways:
 		return "the server does not sync always, and the release does not say that records may be lost"
 	default:

@@ -44,16 +44,16 @@ func NewAnswers(answerer Answerer, ledger trust.Digest, key *trust.SigningKey, c
 	}
 }
 
-// Add queues an answer to the agent with the given name. Make is called from
+// Add queues an answer to the agent with the given name. Answer is called from
 // another goroutine, so that explanations cost the caller nothing.
-func (a *Answers) Add(agent string, make func() *pb.Answer) {
+func (a *Answers) Add(agent string, answer func() *pb.Answer) {
 	a.mu.Lock()
 	queue := a.queued[agent]
 	if len(queue) < maxQueuedAnswers {
 		if len(queue) == 0 {
 			a.order = append(a.order, agent)
 		}
-		a.queued[agent] = append(queue, make)
+		a.queued[agent] = append(queue, answer)
 	}
 	a.mu.Unlock()
 	select {
@@ -62,17 +62,23 @@ func (a *Answers) Add(agent string, make func() *pb.Answer) {
 	}
 }
 
-// Run publishes until ctx ends and returns its error.
+// Run publishes until ctx ends, then what is queued by then, and returns ctx's
+// error.
 func (a *Answers) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
+			a.drain()
 			return ctx.Err()
 		case <-a.wake:
+			a.drain()
 		}
-		for agent, batch := a.take(); len(batch) > 0; agent, batch = a.take() {
-			a.send(agent, batch)
-		}
+	}
+}
+
+func (a *Answers) drain() {
+	for agent, batch := a.take(); len(batch) > 0; agent, batch = a.take() {
+		a.send(agent, batch)
 	}
 }
 

@@ -53,6 +53,7 @@ type Outbox struct {
 	closed bool
 	wake   chan struct{} // capacity 1: something to do
 	slots  chan struct{} // one element for each list in flight
+	owed   int           // guarded by mu; items added whose done has not returned
 }
 
 type pending struct {
@@ -81,13 +82,15 @@ func New(cfg Config) *Outbox {
 	}
 }
 
-// Add queues one item. Done, which may be nil, is called exactly once, from
-// another goroutine, and must not block.
+// Add queues one item. Done, which may be nil, is called exactly once, always
+// from another goroutine, so that it may take a lock that Add's caller holds. It
+// must not block for long: the acknowledgements behind it wait.
 func (o *Outbox) Add(subject string, item []byte, done func(Sent)) {
 	o.mu.Lock()
+	o.owed++
 	if o.closed {
 		o.mu.Unlock()
-		settle(done, Sent{Err: ErrClosed})
+		go o.settle(done, Sent{Err: ErrClosed})
 		return
 	}
 	if len(o.queues[subject]) == 0 {
@@ -98,7 +101,8 @@ func (o *Outbox) Add(subject string, item []byte, done func(Sent)) {
 	o.nudge()
 }
 
-// Flush waits until nothing is queued and nothing is on its way, or Run ended.
+// Flush waits until every item that was added is settled and its done has
+// returned, or Run ended.
 func (o *Outbox) Flush() {
 	for o.busy() {
 		time.Sleep(flushPoll)
@@ -110,7 +114,7 @@ const flushPoll = 2 * time.Millisecond
 func (o *Outbox) busy() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return !o.closed && (len(o.order) > 0 || len(o.slots) > 0)
+	return !o.closed && o.owed > 0
 }
 
 func (o *Outbox) nudge() {
@@ -183,7 +187,7 @@ func (o *Outbox) send(ctx context.Context, subject string, batch []pending) {
 	finish := func(seq uint64, err error) {
 		<-o.slots
 		for i, p := range batch {
-			settle(p.done, Sent{Position: ledger.Position{Seq: seq, Index: uint32(i)}, Err: err}) //nolint:gosec // below MaxItems
+			o.settle(p.done, Sent{Position: ledger.Position{Seq: seq, Index: uint32(i)}, Err: err})
 		}
 	}
 	data, err := trust.SealList(o.cfg.Kind, o.cfg.Ledger, items, o.cfg.Key)
@@ -207,13 +211,16 @@ func (o *Outbox) close() {
 	o.mu.Unlock()
 	for _, queue := range left {
 		for _, p := range queue {
-			settle(p.done, Sent{Err: ErrClosed})
+			o.settle(p.done, Sent{Err: ErrClosed})
 		}
 	}
 }
 
-func settle(done func(Sent), s Sent) {
+func (o *Outbox) settle(done func(Sent), s Sent) {
 	if done != nil {
 		done(s)
 	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.owed--
 }

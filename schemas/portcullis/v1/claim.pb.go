@@ -35,7 +35,8 @@ const (
 	Status_STATUS_INTERRUPTED Status = 3
 	// The claim was valid; the handler was never started.
 	Status_STATUS_ABANDONED Status = 4
-	// Nobody knows: the executor crashed between claim and outcome.
+	// Nobody knows whether the action was done: the executor crashed between claim
+	// and outcome, or the handler cannot tell.
 	Status_STATUS_INDETERMINATE Status = 5
 )
 
@@ -96,7 +97,10 @@ type Claim struct {
 	// SPIFFE ID of the executor; must be the signer's.
 	Executor string `protobuf:"bytes,3,opt,name=executor,proto3" json:"executor,omitempty"`
 	// Random for each start of the executor's process.
-	Incarnation   []byte `protobuf:"bytes,4,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
+	Incarnation []byte `protobuf:"bytes,4,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
+	// Counts this incarnation's claims on this intent, from 0, so that no two have
+	// the same bytes: a copy of an earlier one never passes for a later one.
+	Attempt       uint32 `protobuf:"varint,5,opt,name=attempt,proto3" json:"attempt,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -157,6 +161,13 @@ func (x *Claim) GetIncarnation() []byte {
 		return x.Incarnation
 	}
 	return nil
+}
+
+func (x *Claim) GetAttempt() uint32 {
+	if x != nil {
+		return x.Attempt
+	}
+	return 0
 }
 
 // Outcome reports what became of one valid claim. It is an item of a List.
@@ -278,13 +289,14 @@ var File_portcullis_v1_claim_proto protoreflect.FileDescriptor
 
 const file_portcullis_v1_claim_proto_rawDesc = "" +
 	"\n" +
-	"\x19portcullis/v1/claim.proto\x12\rportcullis.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cportcullis/v1/envelope.proto\x1a\x1aportcullis/v1/reason.proto\"\xc1\x01\n" +
+	"\x19portcullis/v1/claim.proto\x12\rportcullis.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cportcullis/v1/envelope.proto\x1a\x1aportcullis/v1/reason.proto\"\xdb\x01\n" +
 	"\x05Claim\x12,\n" +
 	"\rintent_digest\x18\x01 \x01(\fB\a\xbaH\x04z\x02h R\fintentDigest\x127\n" +
 	"\x06intent\x18\x02 \x01(\v2\x17.portcullis.v1.PositionB\x06\xbaH\x03\xc8\x01\x01R\x06intent\x12&\n" +
 	"\bexecutor\x18\x03 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x04R\bexecutor\x12)\n" +
-	"\vincarnation\x18\x04 \x01(\fB\a\xbaH\x04z\x02h\x10R\vincarnation\"\xdf\x03\n" +
+	"\vincarnation\x18\x04 \x01(\fB\a\xbaH\x04z\x02h\x10R\vincarnation\x12\x18\n" +
+	"\aattempt\x18\x05 \x01(\rR\aattempt\"\xdf\x03\n" +
 	"\aOutcome\x12,\n" +
 	"\rintent_digest\x18\x01 \x01(\fB\a\xbaH\x04z\x02h R\fintentDigest\x125\n" +
 	"\x05claim\x18\x02 \x01(\v2\x17.portcullis.v1.PositionB\x06\xbaH\x03\xc8\x01\x01R\x05claim\x129\n" +

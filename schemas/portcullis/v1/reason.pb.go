@@ -63,8 +63,8 @@ const (
 	Reason_REASON_NOISE_CREDENTIAL Reason = 17
 	// The record stands before the ledger's genesis, or genesis is not the pinned one.
 	Reason_REASON_NOISE_GENESIS Reason = 18
-	// The record names a governance head that is not on this ledger's chain.
-	Reason_REASON_NOISE_BREAK Reason = 19
+	// The pulse's clock is too far from the log time at its position.
+	Reason_REASON_NOISE_STALE Reason = 19
 	// The signed payload is not a list of intents for this ledger.
 	Reason_REASON_PAYLOAD_MALFORMED Reason = 30
 	// The item is not a well-formed intent.
@@ -123,8 +123,6 @@ const (
 	Reason_REASON_POLICY_ERROR Reason = 58
 	// A policy demands approval and it is not complete.
 	Reason_REASON_APPROVAL_PENDING Reason = 59
-	// An approver refused.
-	Reason_REASON_APPROVAL_REFUSED Reason = 60
 	// No quorum of decisions on these bytes stands before the claim.
 	Reason_REASON_CLAIM_UNDECIDED Reason = 80
 	// The quorum's verdict is DENY.
@@ -153,8 +151,6 @@ const (
 	Reason_REASON_START_DISARMED Reason = 111
 	// The intent's bytes could not be obtained.
 	Reason_REASON_START_UNREADABLE Reason = 112
-	// No handler serves the tool.
-	Reason_REASON_START_NO_HANDLER Reason = 113
 	// The deadline passed while the action ran.
 	Reason_REASON_RUN_DEADLINE Reason = 114
 	// A halt, trip or revocation reached the running action.
@@ -167,8 +163,8 @@ const (
 	Reason_REASON_RUN_CRASHED Reason = 118
 	// An obligation could not be honoured.
 	Reason_REASON_RUN_OBLIGATION Reason = 119
-	// The claim could not be appended.
-	Reason_REASON_START_FAILED Reason = 120
+	// The handler cannot tell whether the action was done.
+	Reason_REASON_RUN_UNCERTAIN Reason = 121
 )
 
 // Enum value maps for Reason.
@@ -193,7 +189,7 @@ var (
 		16:  "REASON_NOISE_CHAIN",
 		17:  "REASON_NOISE_CREDENTIAL",
 		18:  "REASON_NOISE_GENESIS",
-		19:  "REASON_NOISE_BREAK",
+		19:  "REASON_NOISE_STALE",
 		30:  "REASON_PAYLOAD_MALFORMED",
 		31:  "REASON_INTENT_MALFORMED",
 		32:  "REASON_INTENT_OVERSIZED",
@@ -223,7 +219,6 @@ var (
 		57:  "REASON_POLICY_FORBIDDEN",
 		58:  "REASON_POLICY_ERROR",
 		59:  "REASON_APPROVAL_PENDING",
-		60:  "REASON_APPROVAL_REFUSED",
 		80:  "REASON_CLAIM_UNDECIDED",
 		81:  "REASON_CLAIM_DENIED",
 		82:  "REASON_CLAIM_STALE_EPOCH",
@@ -238,14 +233,13 @@ var (
 		110: "REASON_START_LATE",
 		111: "REASON_START_DISARMED",
 		112: "REASON_START_UNREADABLE",
-		113: "REASON_START_NO_HANDLER",
 		114: "REASON_RUN_DEADLINE",
 		115: "REASON_RUN_HALTED",
 		116: "REASON_RUN_FAILED",
 		117: "REASON_RUN_SHUTDOWN",
 		118: "REASON_RUN_CRASHED",
 		119: "REASON_RUN_OBLIGATION",
-		120: "REASON_START_FAILED",
+		121: "REASON_RUN_UNCERTAIN",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":          0,
@@ -267,7 +261,7 @@ var (
 		"REASON_NOISE_CHAIN":          16,
 		"REASON_NOISE_CREDENTIAL":     17,
 		"REASON_NOISE_GENESIS":        18,
-		"REASON_NOISE_BREAK":          19,
+		"REASON_NOISE_STALE":          19,
 		"REASON_PAYLOAD_MALFORMED":    30,
 		"REASON_INTENT_MALFORMED":     31,
 		"REASON_INTENT_OVERSIZED":     32,
@@ -297,7 +291,6 @@ var (
 		"REASON_POLICY_FORBIDDEN":     57,
 		"REASON_POLICY_ERROR":         58,
 		"REASON_APPROVAL_PENDING":     59,
-		"REASON_APPROVAL_REFUSED":     60,
 		"REASON_CLAIM_UNDECIDED":      80,
 		"REASON_CLAIM_DENIED":         81,
 		"REASON_CLAIM_STALE_EPOCH":    82,
@@ -312,14 +305,13 @@ var (
 		"REASON_START_LATE":           110,
 		"REASON_START_DISARMED":       111,
 		"REASON_START_UNREADABLE":     112,
-		"REASON_START_NO_HANDLER":     113,
 		"REASON_RUN_DEADLINE":         114,
 		"REASON_RUN_HALTED":           115,
 		"REASON_RUN_FAILED":           116,
 		"REASON_RUN_SHUTDOWN":         117,
 		"REASON_RUN_CRASHED":          118,
 		"REASON_RUN_OBLIGATION":       119,
-		"REASON_START_FAILED":         120,
+		"REASON_RUN_UNCERTAIN":        121,
 	}
 )
 
@@ -354,7 +346,7 @@ var File_portcullis_v1_reason_proto protoreflect.FileDescriptor
 
 const file_portcullis_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1aportcullis/v1/reason.proto\x12\rportcullis.v1*\x8a\x0f\n" +
+	"\x1aportcullis/v1/reason.proto\x12\rportcullis.v1*\xd1\x0e\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14REASON_NOISE_SUBJECT\x10\x01\x12\x19\n" +
@@ -376,7 +368,7 @@ const file_portcullis_v1_reason_proto_rawDesc = "" +
 	"\x12REASON_NOISE_CHAIN\x10\x10\x12\x1b\n" +
 	"\x17REASON_NOISE_CREDENTIAL\x10\x11\x12\x18\n" +
 	"\x14REASON_NOISE_GENESIS\x10\x12\x12\x16\n" +
-	"\x12REASON_NOISE_BREAK\x10\x13\x12\x1c\n" +
+	"\x12REASON_NOISE_STALE\x10\x13\x12\x1c\n" +
 	"\x18REASON_PAYLOAD_MALFORMED\x10\x1e\x12\x1b\n" +
 	"\x17REASON_INTENT_MALFORMED\x10\x1f\x12\x1b\n" +
 	"\x17REASON_INTENT_OVERSIZED\x10 \x12\x19\n" +
@@ -405,8 +397,7 @@ const file_portcullis_v1_reason_proto_rawDesc = "" +
 	"\x1aREASON_POLICY_DEFAULT_DENY\x108\x12\x1b\n" +
 	"\x17REASON_POLICY_FORBIDDEN\x109\x12\x17\n" +
 	"\x13REASON_POLICY_ERROR\x10:\x12\x1b\n" +
-	"\x17REASON_APPROVAL_PENDING\x10;\x12\x1b\n" +
-	"\x17REASON_APPROVAL_REFUSED\x10<\x12\x1a\n" +
+	"\x17REASON_APPROVAL_PENDING\x10;\x12\x1a\n" +
 	"\x16REASON_CLAIM_UNDECIDED\x10P\x12\x17\n" +
 	"\x13REASON_CLAIM_DENIED\x10Q\x12\x1c\n" +
 	"\x18REASON_CLAIM_STALE_EPOCH\x10R\x12\x18\n" +
@@ -420,15 +411,14 @@ const file_portcullis_v1_reason_proto_rawDesc = "" +
 	"\x14REASON_CLAIM_RELEASE\x10Z\x12\x15\n" +
 	"\x11REASON_START_LATE\x10n\x12\x19\n" +
 	"\x15REASON_START_DISARMED\x10o\x12\x1b\n" +
-	"\x17REASON_START_UNREADABLE\x10p\x12\x1b\n" +
-	"\x17REASON_START_NO_HANDLER\x10q\x12\x17\n" +
+	"\x17REASON_START_UNREADABLE\x10p\x12\x17\n" +
 	"\x13REASON_RUN_DEADLINE\x10r\x12\x15\n" +
 	"\x11REASON_RUN_HALTED\x10s\x12\x15\n" +
 	"\x11REASON_RUN_FAILED\x10t\x12\x17\n" +
 	"\x13REASON_RUN_SHUTDOWN\x10u\x12\x16\n" +
 	"\x12REASON_RUN_CRASHED\x10v\x12\x19\n" +
-	"\x15REASON_RUN_OBLIGATION\x10w\x12\x17\n" +
-	"\x13REASON_START_FAILED\x10xBIZGgithub.com/portcullis-dev/portcullis/schemas/portcullis/v1;portcullisv1b\x06proto3"
+	"\x15REASON_RUN_OBLIGATION\x10w\x12\x18\n" +
+	"\x14REASON_RUN_UNCERTAIN\x10yBIZGgithub.com/portcullis-dev/portcullis/schemas/portcullis/v1;portcullisv1b\x06proto3"
 
 var (
 	file_portcullis_v1_reason_proto_rawDescOnce sync.Once

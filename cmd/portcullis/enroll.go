@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portcullis-dev/portcullis/core/trust"
+	"github.com/portcullis-dev/portcullis/fabric"
+	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
+	"github.com/portcullis-dev/portcullis/zone"
+)
+
+func newEnrollCommand(g *globals) *cobra.Command {
+	var e fabric.Enrollment
+	c := &cobra.Command{
+		Use:   "enroll ROLE NAME",
+		Short: "Make keys for a new participant, and a release that knows it",
+		Long: `Makes the keys of a new agent, enforcer, executor, sentinel, approver, recorder,
+witness or auditor, and signs the next release, which has it in the directory. A
+ledger that can be reached gets the release at once, another at its next start.
+The participant's folder is all that it needs, on whatever machine.
+
+JSON: {"event":"enrolled","role","name","folder","release","on_ledger","admitted"}`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			role, err := roleNamed(args[0])
+			if err != nil {
+				return err
+			}
+			e.Role, e.Name = role, args[1]
+			return g.enroll(c.Context(), e)
+		},
+	}
+	c.Flags().StringSliceVar(&e.Groups, "group", nil, "a group of the agent; may be repeated")
+	c.Flags().StringSliceVar(&e.Tools, "tool", nil, "a tool that the agent may ask for, or the executor serve; may be repeated")
+	return c
+}
+
+// roleNamed finds a role by its name; governors are no role to enroll.
+func roleNamed(name string) (pb.Role, error) {
+	var known []string
+	for i := range pb.Role_name {
+		role := pb.Role(i)
+		text := trust.RoleName(role)
+		if text == "" || role == pb.Role_ROLE_GOVERNOR {
+			continue
+		}
+		if text == name {
+			return role, nil
+		}
+		known = append(known, text)
+	}
+	return 0, usage(fmt.Errorf("role %q cannot be enrolled; name one of %s", name, strings.Join(sorted(known), ", ")))
+}
+
+// enrollWithin bounds how long a running ledger may take to know a newcomer.
+const enrollWithin = 3 * time.Second
+
+func (g *globals) enroll(ctx context.Context, e fabric.Enrollment) error {
+	f, log, err := g.open()
+	if err != nil {
+		return err
+	}
+	enrolled, err := f.Enroll(e)
+	if err != nil {
+		return err
+	}
+	broker, err := g.broker(f)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, enrollWithin)
+	defer cancel()
+	state := "the ledger cannot be reached now: it gets the release when it is started next"
+	onLedger := zone.Found(ctx, f, broker, log) == nil
+	admitted := onLedger && zone.AwaitAdmission(ctx, f, broker, e.Role, e.Name) == nil
+	switch {
+	case admitted:
+		state = "the release is on the ledger, and the broker lets it connect"
+	case onLedger:
+		state = "the release is on the ledger; the broker must be told of the newcomer's key before it can connect"
+	}
+	return g.say(map[string]any{
+		"event": "enrolled", "role": trust.RoleName(e.Role), "name": e.Name, "folder": enrolled.Dir,
+		"release": enrolled.Version, "on_ledger": onLedger, "admitted": admitted,
+	}, "enrolled %s %s with release %d\n%s\nits folder: %s\n", trust.RoleName(e.Role), e.Name, enrolled.Version, state, enrolled.Dir)
+}

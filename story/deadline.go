@@ -1,0 +1,102 @@
+package story
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/portcullis-dev/portcullis/agent"
+	"github.com/portcullis-dev/portcullis/core/trust"
+	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
+)
+
+// shortDeadline is how long scout gives in the steps about deadlines.
+const shortDeadline = time.Second
+
+// freeze: while no enforcer runs, nobody decides; when one goes on, its decision
+// comes too late for any claim.
+func (*plot) freeze(s *stage, ctx context.Context, step *Step) error {
+	resume, err := s.freezeEnforcers()
+	defer resume()
+	if err != nil {
+		return err
+	}
+	deadline := time.Now().Add(shortDeadline)
+	request := fileWrite(lateFile, "too late\n")
+	request.Deadline = deadline
+	answer := make(chan error, 1)
+	go func() {
+		_, err := s.scout.agent.Propose(ctx, request)
+		answer <- err
+	}()
+	if err := s.view.await(ctx, "log time to pass the deadline", func() bool { return s.view.logTime.After(deadline) }); err != nil {
+		return err
+	}
+	resume()
+	var unanswered *agent.Unanswered
+	if err := <-answer; !errors.As(err, &unanswered) {
+		step.fault("scout was to get no answer, and got: %v", err)
+		unanswered = new(agent.Unanswered)
+	}
+	return s.tooLate(ctx, step, unanswered.Intent, deadline)
+}
+
+// freezeEnforcers freezes every enforcer; resume may be called again.
+func (s *stage) freezeEnforcers() (resume func(), err error) {
+	var frozen []part
+	resume = func() {
+		for _, p := range frozen {
+			err = errors.Join(err, p.Resume())
+		}
+		frozen = nil
+	}
+	for _, p := range s.parts {
+		if p.role != pb.Role_ROLE_ENFORCER {
+			continue
+		}
+		if err := p.Pause(); err != nil {
+			return resume, err
+		}
+		frozen = append(frozen, p)
+	}
+	return resume, nil
+}
+
+// tooLate demands that a decision was made after the deadline, and that nothing
+// followed from it.
+func (s *stage) tooLate(ctx context.Context, step *Step, intent trust.Digest, deadline time.Time) error {
+	d, err := s.view.awaitDecision(ctx, intent)
+	if err != nil {
+		return err
+	}
+	// The executor has passed the decision when it does something later.
+	if _, err := s.propose(ctx, new(Step), fileRead(report)); err != nil {
+		return err
+	}
+	_, claims, outcomes := s.view.counts(intent)
+	step.Result = "NOT EXECUTED"
+	step.Check = "at the claim: the decision came after the deadline, when no claim can be valid"
+	step.expect(d.logTime.After(deadline), "the decision is not late")
+	step.expect(claims == 0 && outcomes == 0, "there are %d claims and %d outcomes", claims, outcomes)
+	step.place("intent", s.view.where(intent))
+	step.place("decision", d.at)
+	return s.fileMissing(step)
+}
+
+func (s *stage) fileMissing(step *Step) error {
+	_, there, err := s.file(lateFile)
+	step.expect(!there, "%s exists", lateFile)
+	step.World = lateFile + " does not exist"
+	return err
+}
+
+// late: the deadline is over when the intent reaches the ledger.
+func (*plot) late(s *stage, ctx context.Context, step *Step) error {
+	request := fileWrite(lateFile, "too late\n")
+	request.Deadline = time.Now().Add(-shortDeadline)
+	if _, err := s.denied(ctx, step, request, pb.Reason_REASON_DEADLINE_PASSED); err != nil {
+		return err
+	}
+	step.Check = "at the decision"
+	return s.fileMissing(step)
+}

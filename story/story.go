@@ -1,0 +1,75 @@
+package story
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Config is what a story needs.
+type Config struct {
+	Executable string           // the portcullis binary, for the parts
+	Dir        string           // of a stopped fabric, or empty for a new one that is removed again
+	Tell       func(Step) error // called with each step when it is over
+}
+
+// ErrNotAsTold reports steps that did not come out as told.
+var ErrNotAsTold = errors.New("story: not as told")
+
+// limit is how long the whole story may take.
+const limit = 2 * time.Minute
+
+// chapter is one step before it is played.
+type chapter struct {
+	number, title string
+	play          func(s *stage, ctx context.Context, step *Step) error
+}
+
+// chapters is the story. What a step leaves behind for later ones is in plot.
+func chapters(p *plot) []chapter {
+	return []chapter{
+		{"1", "scout reads a report", p.read},
+		{"2", "scout writes a file", p.write},
+		{"3", "scout transfers 250 to acme", p.transfer},
+		{"4", "scout asks for a transfer of 5000", p.overLimit},
+		{"5a", "mallory writes to scout's subject", p.forgeSubject},
+		{"5b", "mallory signs an intent in scout's name", p.forgeIntent},
+		{"6a", "scout's transfer is sent again, byte for byte", p.replay},
+		{"6b", "mallory sends scout's transfer as her own", p.replayElsewhere},
+		{"7a", "the enforcer freezes until the deadline is over", p.freeze},
+		{"7b", "scout's request arrives after its deadline", p.late},
+		{"8a", "the amount is altered under scout's signature", p.alter},
+		{"8b", "the altered transfer is signed again with scout's key", p.resign},
+		{"8c", "somebody with an executor's keys claims the altered transfer", p.claimAltered},
+	}
+}
+
+// Run tells the whole story. It returns ErrNotAsTold if a step did not come out
+// as it must, and other errors when the story could not be told to its end.
+func Run(ctx context.Context, cfg Config) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	s, err := newStage(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	wrong := 0
+	for _, c := range chapters(new(plot)) {
+		step := Step{Number: c.number, Title: c.title}
+		if err := c.play(s, ctx, &step); err != nil {
+			return fmt.Errorf("story: step %s: %w", c.number, err)
+		}
+		if len(step.Faults) > 0 {
+			wrong++
+		}
+		if err := cfg.Tell(step); err != nil {
+			return err
+		}
+	}
+	if wrong > 0 {
+		return fmt.Errorf("%w: %d steps", ErrNotAsTold, wrong)
+	}
+	return nil
+}
