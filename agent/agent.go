@@ -32,7 +32,7 @@ type Config struct {
 }
 
 func (c Config) check() error {
-	if c.Conn == nil || c.Ledger.IsZero() || c.ID == (trust.Identity{}) || c.Key == nil || len(c.Credential) == 0 {
+	if c.Conn == nil || c.Ledger.IsZero() || c.ID == (trust.Identity{}) || c.Key == nil || len(c.Credential) == 0 || c.Issuers == (trust.Issuers{}) {
 		return errors.New("agent: Conn, Ledger, ID, Key, Credential and Issuers are required")
 	}
 	return nil

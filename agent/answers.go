@@ -10,6 +10,7 @@ import (
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/schemas"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
+	"github.com/portcullis-dev/portcullis/streams"
 )
 
 // answerBook matches answers with the proposals that wait for them.
@@ -41,6 +42,7 @@ type waiting struct {
 	err     error
 	allowed bool
 	stored  bool
+	unknown bool // a copy was sent of which nobody knows whether it was stored
 	cause   error
 }
 
@@ -198,7 +200,7 @@ func (w *waiting) concluded(a *pb.Answer, data []byte, signer trust.Credential) 
 	}
 	claim, at := ledger.PositionOf(o.GetClaim()), ledger.PositionOf(a.GetPosition())
 	if o.GetStatus() == pb.Status_STATUS_EXECUTED {
-		w.settle(&Outcome{Intent: w.intent, Claim: claim, At: at, Result: a.GetResult()}, nil)
+		w.settle(&Outcome{Intent: w.intent, Claim: claim, At: at, Result: a.GetResult(), Explanation: a.GetExplanation()}, nil)
 		return nil
 	}
 	w.fail(&NotExecuted{Intent: w.intent, Status: o.GetStatus(), Reason: o.GetReason(), Claim: claim, At: at, Explanation: a.GetExplanation()})
@@ -224,12 +226,15 @@ func (w *waiting) result() (*Outcome, error) {
 	return w.outcome, w.err
 }
 
-// sent notes what became of sending.
-func (w *waiting) sent(err error) {
+// sent notes what became of sending, and reports whether it is certain that no
+// copy of the intent is on the ledger.
+func (w *waiting) sent(err error) (absent bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.stored = w.stored || err == nil
+	w.unknown = w.unknown || errors.Is(err, streams.ErrUnknown)
 	w.cause = err
+	return !w.stored && !w.unknown
 }
 
 func (w *waiting) unanswered() error {

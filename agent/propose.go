@@ -18,7 +18,7 @@ import (
 	"github.com/portcullis-dev/portcullis/streams/outbox"
 )
 
-// Request is one action that an agent asks for. Tool and Resource are required.
+// Request is one action that an agent asks for. Tool is required.
 type Request struct {
 	Tool        string
 	Action      string          // empty means the tool's name
@@ -39,6 +39,9 @@ type Outcome struct {
 	Claim  ledger.Position // the fencing token under which it was done
 	At     ledger.Position // where the outcome stands
 	Result []byte          // what the handler returned
+
+	// Explanation is for people: why there is no result, if it was too large.
+	Explanation string
 }
 
 // answerGrace is how long after the deadline an answer may still come: the
@@ -126,16 +129,17 @@ const resendAfter = 200 * time.Millisecond
 func (a *Agent) send(item []byte, wait *waiting) {
 	subject := schemas.Subject(a.cfg.ID.Zone, schemas.KindIntent, a.cfg.ID.Name)
 	a.box.Add(subject, item, func(s outbox.Sent) {
-		wait.sent(s.Err)
-		retry := errors.Is(s.Err, streams.ErrUnknown) || errors.Is(s.Err, streams.ErrUnreachable)
+		absent := wait.sent(s.Err)
+		again := errors.Is(s.Err, streams.ErrUnknown) || errors.Is(s.Err, streams.ErrUnreachable)
 		switch {
 		case s.Err == nil:
-		case retry && time.Now().Before(wait.deadline):
+		case again && time.Now().Before(wait.deadline):
 			time.AfterFunc(resendAfter, func() { a.send(item, wait) })
-		case errors.Is(s.Err, streams.ErrRefused):
-			wait.fail(fmt.Errorf("%w: %w", ErrNotSent, s.Err))
 		case errors.Is(s.Err, outbox.ErrClosed):
 			wait.fail(ErrClosed)
+		case absent:
+			wait.fail(fmt.Errorf("%w: %w", ErrNotSent, s.Err))
+		default: // a copy may be on the ledger: only its answer or the deadline ends the wait
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package enforcer
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -24,6 +25,7 @@ type loop struct {
 	mine    map[ledger.Position]trust.Digest // own decisions, until forgotten
 	age     []decidedAt                      // own decisions, oldest first
 	ballots *tally
+	noise   feed.NoiseLog
 	publish *publisher
 	status  Status
 }
@@ -72,8 +74,8 @@ func (l *loop) step(f *ledger.Fold, ev feed.Event[ahead]) error {
 	l.status.Position, l.status.Epoch = ev.Seq, f.Governance().Epoch()
 	switch {
 	case ev.Noise != nil:
-		l.status.Noise++
-		l.e.cfg.Logger.Warn("noise", "seq", ev.Seq, "reason", ev.Noise)
+		l.noise.Report(l.e.cfg.Logger, ev.Seq, ev.Noise)
+		l.status.Noise = l.noise.Count()
 	case ev.Record.Kind == schemas.KindGovernance:
 		l.e.cfg.Logger.Info("governance", "seq", ev.Seq, "epoch", f.Governance().Epoch())
 	case ev.Record.Kind == schemas.KindIntent:
@@ -114,13 +116,13 @@ func (l *loop) intents(f *ledger.Fold, ev feed.Event[ahead]) error {
 		return nil // no credential can exist before a release; unreachable for authentic intents
 	}
 	if ev.Record.ListErr != nil {
-		if l.decidedBefore(f, rules, ledger.Position{Seq: ev.Seq}) {
+		if l.decidedBefore(f, rules, ledger.Position{Seq: ev.Seq}, ev.Record.PayloadDigest) {
 			return nil
 		}
 		return l.conclude(f, rules, verdict.Unreadable(f, rules, ev.Record), nil)
 	}
 	for _, in := range intentsOf(ev.Record, ev.Ahead) {
-		if l.decidedBefore(f, rules, in.Position) {
+		if l.decidedBefore(f, rules, in.Position, in.Digest) {
 			continue
 		}
 		d := l.state.Decide(f, rules, in)
@@ -135,9 +137,10 @@ func (l *loop) intents(f *ledger.Fold, ev feed.Event[ahead]) error {
 }
 
 // decidedBefore applies what a quorum recorded before this enforcer started.
-func (l *loop) decidedBefore(f *ledger.Fold, rules *verdict.Rules, at ledger.Position) bool {
+// A decision on other bytes than those that stand there is none.
+func (l *loop) decidedBefore(f *ledger.Fold, rules *verdict.Rules, at ledger.Position, digest trust.Digest) bool {
 	known := l.past.decided[at]
-	if known == nil {
+	if known == nil || !bytes.Equal(known.GetIntentDigest(), digest[:]) {
 		return false
 	}
 	delete(l.past.decided, at)

@@ -97,8 +97,12 @@ func (r *tailReader) step(f *ledger.Fold, ev feed.Event[ahead]) error {
 		r.intent(ev)
 	}
 	for i, d := range ev.Ahead.decisions {
+		at := ledger.PositionOf(d.GetIntent())
+		if at.Seq >= ev.Seq {
+			continue // nobody can have decided what was not there yet
+		}
 		if q := r.count.add(f, ev.Record, i, d); q != nil {
-			r.decided[ledger.PositionOf(q.GetIntent())] = q
+			r.decided[at] = q
 		}
 	}
 	return nil

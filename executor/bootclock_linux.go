@@ -11,7 +11,7 @@ import (
 func bootClock() time.Duration {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
-		return -1 // Permit.Spend refuses negative waits: without a clock nothing starts
+		return -1 // disarms: without a clock there is no start bound
 	}
 	return time.Duration(ts.Nano())
 }

@@ -1,6 +1,8 @@
 package executor
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"time"
 
@@ -47,53 +49,104 @@ func (l *loop) bidLater(d *pb.Decision, wait time.Duration) {
 // intent is still to be had. It never bids twice while a claim of its own may
 // be on the ledger: the start bound counts from the first.
 func (l *loop) bid(d *pb.Decision) {
+	switch {
+	case l.hopeless(d):
+	case l.full() || l.disarmed() != "":
+		l.waiting.add(d, l.hopeless)
+	default:
+		l.publishClaim(digestOf(d.GetIntentDigest()), d)
+	}
+}
+
+// hopeless reports whether no claim is to be made on a decision any more.
+func (l *loop) hopeless(d *pb.Decision) bool {
 	digest := digestOf(d.GetIntentDigest())
-	if l.ctx.Err() != nil || l.bids[digest] != nil || l.running[digest] != nil || l.book.Claimed(digest) {
+	return l.ctx.Err() != nil || l.bids[digest] != nil || l.running[digest] != nil || l.book.Claimed(digest) ||
+		!d.GetDeadline().AsTime().After(l.fold.LogTime()) || d.GetEpoch() != l.fold.Governance().Epoch()
+}
+
+func (l *loop) full() bool { return len(l.bids)+len(l.running) >= l.x.cfg.MaxConcurrent }
+
+// freed bids for decisions that waited, oldest first, while it can.
+func (l *loop) freed() {
+	if l.waiting.empty() || l.disarmed() != "" {
 		return
 	}
-	if !d.GetDeadline().AsTime().After(l.fold.LogTime()) || d.GetEpoch() != l.fold.Governance().Epoch() {
-		return // no claim could be valid
+	for n := l.waiting.len(); n > 0 && !l.full(); n-- {
+		l.bid(l.waiting.take())
 	}
-	if why := l.disarmed(); why != "" {
-		l.x.cfg.Logger.Debug("not claiming while disarmed", "intent", digest.Short(), "why", why)
-		l.bidLater(d, l.fold.Governance().Release().Bounds.Hedge)
-		return
-	}
-	if len(l.bids)+len(l.running) >= l.x.cfg.MaxConcurrent {
-		l.waiting = append(l.waiting, d)
-		return
-	}
-	l.publishClaim(digest, d)
 }
 
 func (l *loop) publishClaim(digest trust.Digest, d *pb.Decision) {
+	l.numbers++
+	b := &bid{t0: l.x.clock(), number: l.numbers, decision: d}
 	item, err := schemas.Marshal(&pb.Claim{
 		IntentDigest: d.GetIntentDigest(), Intent: d.GetIntent(),
-		Executor: l.x.cfg.ID.String(), Incarnation: l.x.incarnation[:],
+		Executor: l.x.cfg.ID.String(), Incarnation: l.x.incarnation[:], Number: b.number,
 	})
-	if err != nil {
-		l.x.cfg.Logger.Error("a claim could not be made", "intent", digest.Short(), "err", err)
+	if err != nil || b.t0 < 0 {
+		l.x.cfg.Logger.Error("a claim could not be made", "intent", digest.Short(), "err", err, "boot_clock", b.t0)
 		return
 	}
-	l.bids[digest] = &bid{t0: l.x.clock(), decision: d}
+	l.bids[digest] = b
 	l.status.Claimed++
 	subject := schemas.Subject(l.x.cfg.ID.Zone, schemas.KindClaim, d.GetTool())
-	l.x.claims.Add(subject, item, func(s outbox.Sent) { l.claimSent(digest, d, s) })
+	l.x.claims.Add(subject, item, func(s outbox.Sent) { l.claimSent(digest, b, s) })
 }
 
 // claimSent forgets a bid that is definitely not on the ledger. One that may be
 // stays: if it shows up, the start bound counts from when it was sent.
-func (l *loop) claimSent(digest trust.Digest, d *pb.Decision, s outbox.Sent) {
+func (l *loop) claimSent(digest trust.Digest, b *bid, s outbox.Sent) {
 	if s.Err == nil || errors.Is(s.Err, streams.ErrUnknown) {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.bids, digest)
+	if l.bids[digest] == b {
+		delete(l.bids, digest)
+	}
+	if errors.Is(s.Err, outbox.ErrClosed) {
+		return // stopping
+	}
 	l.x.cfg.Logger.Warn("a claim was not appended", "intent", digest.Short(), "err", s.Err)
 	if errors.Is(s.Err, streams.ErrUnreachable) {
-		l.bidLater(d, l.fold.Governance().Release().Bounds.Hedge)
+		l.bidLater(b.decision, l.fold.Governance().Release().Bounds.Hedge)
 	}
+}
+
+// bidOf is the bid that a claim on the ledger was sent for: nil for a claim of
+// another incarnation, for one that was given up, and for a copy of one that was
+// sent before the bid.
+func (l *loop) bidOf(r permit.Ruling) *bid {
+	b := l.bids[r.Intent]
+	if b == nil || r.Claim == nil || !bytes.Equal(r.Claim.GetIncarnation(), l.x.incarnation[:]) || r.Claim.GetNumber() != b.number {
+		return nil
+	}
+	return b
+}
+
+// settleBids waits until every claim on its way was read back or refused, until
+// ctx ends, or for a while.
+func (l *loop) settleBids(ctx context.Context, grace time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, grace)
+	defer cancel()
+	look := time.NewTicker(bidsPoll)
+	defer look.Stop()
+	for l.bidding() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+	}
+}
+
+const bidsPoll = 2 * time.Millisecond
+
+func (l *loop) bidding() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.bids) > 0
 }
 
 // ruled takes the judgement on a claim that stands on the ledger.
@@ -106,6 +159,7 @@ func (l *loop) ruled(r permit.Ruling) {
 		l.x.cfg.Logger.Debug("void claim", "claim", r.Position, "by", r.Executor, "reason", schemas.ReasonCode(r.Void))
 	case r.Permit != nil:
 		l.act(r)
+	case own && r.Position.Seq <= l.at.settled: // what became of it stands on the ledger
 	case own:
 		o := open{intent: r.Intent, tool: r.Decision.GetTool(), agent: r.Decision.GetAgent()}
 		l.open[r.Position] = o
@@ -121,23 +175,14 @@ func (l *loop) ruled(r permit.Ruling) {
 // ownVoid: the claim counts for nothing. For want of a pulse only, the executor
 // may bid again: that claim is judged for good.
 func (l *loop) ownVoid(r permit.Ruling) {
-	b := l.bids[r.Intent]
-	if b == nil || r.Claim == nil || string(r.Claim.GetIncarnation()) != string(l.x.incarnation[:]) {
+	b := l.bidOf(r)
+	if b == nil {
 		return
 	}
 	delete(l.bids, r.Intent)
 	l.x.cfg.Logger.Info("own claim is void", "claim", r.Position, "intent", r.Intent.Short(), "reason", schemas.ReasonCode(r.Void))
 	if r.Void == pb.Reason_REASON_CLAIM_NO_PULSE {
 		l.bidLater(b.decision, l.fold.Governance().Release().Bounds.Hedge)
-	}
-}
-
-// freed lets the oldest waiting decision have a slot.
-func (l *loop) freed() {
-	for len(l.waiting) > 0 && len(l.bids)+len(l.running) < l.x.cfg.MaxConcurrent {
-		d := l.waiting[0]
-		l.waiting = l.waiting[1:]
-		l.bid(d)
 	}
 }
 

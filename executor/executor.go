@@ -63,7 +63,7 @@ type Executor struct {
 	answers     *outbox.Answers
 	health      *feed.Health
 	status      atomic.Pointer[Status]
-	clock       func() time.Duration // boot clock
+	clock       func() time.Duration // boot clock; negative if it cannot be read
 }
 
 // Status is what an executor knows of itself.
@@ -111,62 +111,94 @@ func Serve(ctx context.Context, cfg Config) error {
 // Status is a snapshot. Safe for concurrent use.
 func (x *Executor) Status() Status { return *x.status.Load() }
 
-// stopGrace is how long outcomes of interrupted actions may take to be
-// appended after ctx has ended.
-const stopGrace = 3 * time.Second
+const (
+	// claimGrace is how long claims that are on their way when ctx ends may take to
+	// be read back and abandoned. One that takes longer is left to the next start.
+	claimGrace = time.Second
+	// stopGrace is how long the outcomes of what was interrupted may take to be
+	// appended.
+	stopGrace = 3 * time.Second
+)
 
 // Run introduces the executor's credential, folds the ledger, reports what
-// earlier incarnations left open, and acts until ctx ends; then it interrupts
-// what runs, appends the outcomes and returns ctx's error. It also returns what
-// made acting impossible: the ledger regressed or has a hole.
+// earlier incarnations left open, and acts until ctx ends; then it abandons the
+// claims that are on their way, interrupts what runs, appends the outcomes and
+// returns ctx's error. It also returns what made acting impossible: the ledger
+// regressed or has a hole.
 func (x *Executor) Run(ctx context.Context) error {
 	subject := schemas.Subject(x.cfg.ID.Zone, schemas.KindCredential, x.cfg.ID.Name)
 	if err := streams.Introduce(ctx, x.cfg.Conn, subject, x.cfg.Credential); err != nil {
 		return fmt.Errorf("executor: introducing the credential: %w", err)
 	}
-	from, err := x.startAt(ctx)
+	at, err := x.startAt(ctx)
 	if err != nil {
 		return fmt.Errorf("executor: finding where to start: %w", err)
 	}
-	// Outcomes outlive the feed: what was started is reported.
+	// The feed outlives ctx, so that claims on their way are read back; outcomes
+	// outlive the feed: what was started is reported.
 	late, stopLate := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLate()
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return x.claims.Run(ctx) })
+	following, stopFeed := context.WithCancel(late)
+	defer stopFeed()
 	var tail errgroup.Group
 	tail.Go(func() error { return x.outcomes.Run(late) })
 	tail.Go(func() error { return x.answers.Run(late) })
-	l := newLoop(ctx, x)
-	g.Go(func() error { return l.run(from) })
+	g, ctx := errgroup.WithContext(ctx)
+	l := newLoop(ctx, x, at)
+	g.Go(func() error { return x.claims.Run(ctx) })
+	g.Go(func() error {
+		defer stopFeed()
+		return l.run(following)
+	})
+	g.Go(func() error { return l.watch(following) })
+	g.Go(func() error {
+		defer stopFeed()
+		<-ctx.Done()
+		l.settleBids(following, claimGrace)
+		return ctx.Err()
+	})
 	err = g.Wait()
 	l.finish(stopGrace)
 	stopLate()
 	_ = tail.Wait() // ends with late's cancellation, nothing else
+	l.stopped()
 	return err
 }
 
-// startAt is where the feed must begin: before any claim of this executor that
-// may lack an outcome, and before any decision on which a claim could still be
-// valid.
-func (x *Executor) startAt(ctx context.Context) (uint64, error) {
+// start is where an executor begins.
+type start struct {
+	from    uint64 // first position to follow
+	settled uint64 // the mark: no claim at or below it lacks an outcome
+}
+
+// startAt finds where the feed must begin: before any claim of this executor
+// that may lack an outcome, and before any decision on which a claim could still
+// be valid. A ledger that ends before the mark has lost records that were
+// acknowledged; who acts on it may act twice.
+func (x *Executor) startAt(ctx context.Context) (start, error) {
 	if x.cfg.Mark == nil {
-		return 1, nil
+		return start{from: 1}, nil
 	}
 	settled, err := x.cfg.Mark.Load()
-	if err != nil {
-		return 0, err
+	if err != nil || settled == 0 {
+		return start{from: 1}, err
 	}
 	last, err := x.cfg.Conn.Last(ctx)
-	if err != nil || last == 0 || settled == 0 {
-		return 1, err
+	if err != nil {
+		return start{}, err
+	}
+	if last < settled {
+		return start{}, fmt.Errorf("%w: the ledger ends at position %d, this executor had read it up to %d; restore the newest copy, or, if the governors accept the loss, remove the executor's mark",
+			streams.ErrRegressed, last, settled)
 	}
 	bounds, err := feed.Longest(ctx, x.cfg.Conn, x.cfg.ID.Zone, x.cfg.Ledger)
 	if err != nil {
-		return 0, err
+		return start{}, err
 	}
-	oldest, err := x.cfg.Conn.Get(ctx, min(settled, last))
+	oldest, err := x.cfg.Conn.Get(ctx, settled)
 	if err != nil {
-		return 0, err
+		return start{}, err
 	}
-	return x.cfg.Conn.SeqAt(ctx, oldest.Time.Add(-bounds.MaxDeadline))
+	from, err := x.cfg.Conn.SeqAt(ctx, oldest.Time.Add(-bounds.MaxDeadline))
+	return start{from: min(from, settled), settled: settled}, err
 }

@@ -27,7 +27,9 @@ type Result struct{ Data []byte }
 
 // Handler acts. It is called at most once for an intent. Its context ends at
 // the deadline, at the tool's run limit, and when a halt, a revocation or a
-// trip reaches the action; then it should stop and return an error.
+// trip reaches the action; then it should stop and return an error. An error
+// that wraps ErrIndeterminate says that the action may have been done all the
+// same.
 type Handler interface {
 	Handle(ctx context.Context, a Action) (Result, error)
 }
@@ -37,6 +39,11 @@ type HandlerFunc func(ctx context.Context, a Action) (Result, error)
 
 // Handle calls f.
 func (f HandlerFunc) Handle(ctx context.Context, a Action) (Result, error) { return f(ctx, a) }
+
+// ErrIndeterminate is what a handler wraps when it cannot tell whether the
+// action was done: the connection broke after the request was sent, say. The
+// outcome is then INDETERMINATE, whatever else happened.
+var ErrIndeterminate = errors.New("executor: the handler cannot tell whether the action was done")
 
 // The causes with which an action's context ends; see context.Cause.
 var (

@@ -18,26 +18,31 @@ import (
 // a step runs; hedging timers and finished actions enter under mu.
 type loop struct {
 	x   *Executor
-	ctx context.Context //nolint:containedctx // ends with the feed
+	ctx context.Context //nolint:containedctx // ends when the executor is to stop; the feed goes on a little
+	at  start
 
 	mu      sync.Mutex
 	fold    *ledger.Fold // as of the last step
-	skew    time.Duration
+	skew    feed.Skew
+	noise   feed.NoiseLog
 	book    *permit.Book
 	intents *intentBytes
 	bids    map[trust.Digest]*bid     // claims on their way
-	waiting []*pb.Decision            // allowed, for want of a free slot; oldest first
+	numbers uint32                    // number of the newest claim
+	waiting waiting                   // allowed decisions for want of a free slot or of being armed
 	running map[trust.Digest]*running // actions under way
 	open    map[ledger.Position]open  // own valid claims without an outcome on the ledger
 	status  Status
 	marked  time.Time // when Mark was stored last
 
-	actions sync.WaitGroup
+	actions   sync.WaitGroup
+	unsettled sync.WaitGroup // outcomes that are not on the ledger yet, nor given up
 }
 
 // bid is a claim that was published and not yet read back.
 type bid struct {
 	t0       time.Duration // boot clock before the claim was published
+	number   uint32        // Claim.number
 	decision *pb.Decision
 }
 
@@ -49,9 +54,9 @@ type open struct {
 	mine   bool // of this incarnation
 }
 
-func newLoop(ctx context.Context, x *Executor) *loop {
+func newLoop(ctx context.Context, x *Executor, at start) *loop {
 	return &loop{
-		x: x, ctx: ctx,
+		x: x, ctx: ctx, at: at,
 		book:    permit.NewBook(permit.Owner{ID: x.cfg.ID, Incarnation: x.incarnation}),
 		intents: newIntentBytes(),
 		bids:    make(map[trust.Digest]*bid),
@@ -60,15 +65,14 @@ func newLoop(ctx context.Context, x *Executor) *loop {
 	}
 }
 
-func (l *loop) run(from uint64) error {
-	go l.watch()
-	return feed.Run(l.ctx, feed.Config{
+func (l *loop) run(ctx context.Context) error {
+	return feed.Run(ctx, feed.Config{
 		Conn: l.x.cfg.Conn, Zone: l.x.cfg.ID.Zone, Ledger: l.x.cfg.Ledger, Keys: l.x.keys, Logger: l.x.cfg.Logger,
-		Skip: []schemas.Kind{schemas.KindApproval}, FromSeq: from, Guard: &l.mu,
+		Skip: []schemas.Kind{schemas.KindApproval}, FromSeq: l.at.from, Guard: &l.mu,
 		// Of an intent it needs the bytes that a quorum's decision names by digest;
 		// whose they are, the enforcers have verified.
 		Unauthenticated: []schemas.Kind{schemas.KindIntent},
-		CaughtUp:        l.caughtUp, State: l.x.health.Observe(l.ctx),
+		CaughtUp:        l.caughtUp, State: l.x.health.Observe(ctx),
 	}, readAhead, l.step)
 }
 
@@ -87,11 +91,11 @@ func readAhead(p *ledger.Parsed) []*pb.Decision {
 // step runs with mu held: it is the feed's guard.
 func (l *loop) step(f *ledger.Fold, ev feed.Event[[]*pb.Decision]) error {
 	l.fold = f
-	l.skew = time.Since(ev.Time)
+	l.skew.Stored(ev.Time, time.Now())
 	l.book.Expire(f.LogTime())
 	if ev.Noise != nil {
-		l.status.Noise++
-		l.x.cfg.Logger.Warn("noise", "seq", ev.Seq, "reason", ev.Noise)
+		l.noise.Report(l.x.cfg.Logger, ev.Seq, ev.Noise)
+		l.status.Noise = l.noise.Count()
 	} else {
 		l.record(f, ev.Record, ev.Ahead)
 	}
@@ -100,22 +104,25 @@ func (l *loop) step(f *ledger.Fold, ev feed.Event[[]*pb.Decision]) error {
 	}
 	if !ev.More {
 		l.dropBids(f.LogTime())
+		l.freed()
 		l.settleMark(ev.Seq)
 		l.report(ev.Seq)
 	}
 	return nil
 }
 
-// watch keeps the status true while nothing comes: silence disarms.
-func (l *loop) watch() {
+// watch keeps the status true while nothing comes: silence disarms. It ends
+// with ctx.
+func (l *loop) watch(ctx context.Context) error {
 	tick := time.NewTicker(statusEvery)
 	defer tick.Stop()
 	for {
 		select {
-		case <-l.ctx.Done():
-			return
+		case <-ctx.Done():
+			return nil
 		case <-tick.C:
 			l.mu.Lock()
+			l.freed()
 			l.report(l.status.Position)
 			l.mu.Unlock()
 		}
@@ -131,7 +138,6 @@ func (l *loop) dropBids(now time.Time) {
 			delete(l.bids, digest)
 		}
 	}
-	l.freed()
 }
 
 func (l *loop) record(f *ledger.Fold, rec ledger.Record, decisions []*pb.Decision) {
@@ -179,6 +185,15 @@ func (l *loop) disarmed() string {
 	if fault := l.x.health.Fault(release.Proto.GetDurability()); fault != "" {
 		return fault
 	}
+	if l.x.clock() < 0 {
+		return "the boot clock cannot be read: without it nothing bounds a start"
+	}
+	if fault := l.skew.Fault(release.Bounds.MaxClockSkew); fault != "" {
+		return fault
+	}
+	if fault := feed.StandingFault(l.fold, l.x.cfg.Key.ID()); fault != "" {
+		return fault
+	}
 	switch pulse := l.fold.Pulse(); {
 	case pulse.Seq == 0:
 		return "no pulse was read yet; is a sentinel running?"
@@ -188,8 +203,6 @@ func (l *loop) disarmed() string {
 		return "the newest pulse is too old; is a sentinel running?"
 	case !release.ValidAt(l.fold.LogTime()):
 		return "the release in force has expired"
-	case l.skew.Abs() > release.Bounds.MaxClockSkew:
-		return "clock.skew: this machine's clock and log time differ by " + l.skew.String()
 	default:
 		return ""
 	}
@@ -197,7 +210,19 @@ func (l *loop) disarmed() string {
 
 func (l *loop) report(seq uint64) {
 	l.status.Position = seq
-	l.status.Disarmed = l.disarmed()
+	l.tell(l.disarmed())
+}
+
+// stopped is the last report.
+func (l *loop) stopped() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tell("stopped")
+}
+
+func (l *loop) tell(disarmed string) {
+	seq := l.status.Position
+	l.status.Disarmed = disarmed
 	l.status.Running = len(l.running)
 	if l.fold != nil {
 		l.status.Epoch = l.fold.Governance().Epoch()
@@ -233,6 +258,9 @@ func (l *loop) settleMark(seq uint64) {
 	settled := seq
 	for at := range l.open {
 		settled = min(settled, at.Seq-1)
+	}
+	if settled <= l.at.settled {
+		return // still reading what the last start had settled
 	}
 	if err := l.x.cfg.Mark.Store(settled); err != nil {
 		l.x.cfg.Logger.Warn("the mark was not stored; the next start reads more of the ledger", "err", err)

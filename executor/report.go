@@ -2,6 +2,7 @@ package executor
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/portcullis-dev/portcullis/core/ledger"
@@ -16,21 +17,19 @@ import (
 // held.
 func (l *loop) reportOutcome(d *pb.Decision, o *pb.Outcome, result []byte, explanation string) {
 	o.Head = l.fold.Governance().Head().Proto()
-	if len(result) > 0 {
-		digest := trust.DigestOf(result)
-		o.ResultDigest = digest[:]
-	}
 	item, err := schemas.Marshal(o)
 	if err != nil {
 		l.x.cfg.Logger.Error("an outcome could not be made", "claim", ledger.PositionOf(o.GetClaim()), "err", err)
 		return
 	}
+	l.unsettled.Add(1)
 	l.appendOutcome(d, o, item, result, explanation)
 }
 
 const (
 	retryAfter     = 200 * time.Millisecond
-	maxExplanation = 4000 // Answer.explanation
+	refusedAfter   = 2 * time.Second
+	maxExplanation = 4000 // bytes of Answer.explanation
 )
 
 // appendOutcome appends until the ledger acknowledges: a second copy of the
@@ -38,15 +37,21 @@ const (
 func (l *loop) appendOutcome(d *pb.Decision, o *pb.Outcome, item, result []byte, explanation string) {
 	subject := schemas.Subject(l.x.cfg.ID.Zone, schemas.KindOutcome, d.GetTool())
 	l.x.outcomes.Add(subject, item, func(s outbox.Sent) {
+		again := func() { l.appendOutcome(d, o, item, result, explanation) }
 		switch {
 		case s.Err == nil:
+			defer l.unsettled.Done()
 			l.answer(d.GetAgent(), o, item, s.Position, result, explanation)
+			return
 		case errors.Is(s.Err, streams.ErrUnknown), errors.Is(s.Err, streams.ErrUnreachable):
-			time.AfterFunc(retryAfter, func() { l.appendOutcome(d, o, item, result, explanation) })
-		case errors.Is(s.Err, outbox.ErrClosed):
+			time.AfterFunc(retryAfter, again)
+			return
+		case errors.Is(s.Err, streams.ErrRefused): // a full ledger gets room again
+			time.AfterFunc(refusedAfter, again)
 		default:
-			l.x.cfg.Logger.Error("an outcome was refused by the ledger", "claim", ledger.PositionOf(o.GetClaim()), "err", s.Err)
+			defer l.unsettled.Done()
 		}
+		l.x.cfg.Logger.Error("an outcome was not appended", "claim", ledger.PositionOf(o.GetClaim()), "status", o.GetStatus(), "err", s.Err)
 	})
 }
 
@@ -55,15 +60,18 @@ func (l *loop) answer(agent string, o *pb.Outcome, item []byte, at ledger.Positi
 	if err != nil {
 		return // decisions carry the authenticated signer
 	}
-	if len(explanation) > maxExplanation {
-		explanation = explanation[:maxExplanation]
-	}
+	explanation = forPeople(explanation)
 	l.x.answers.Add(id.Name, func() *pb.Answer {
 		return &pb.Answer{
 			IntentDigest: o.GetIntentDigest(), Position: at.Proto(), Body: &pb.Answer_Outcome{Outcome: item},
 			Result: result, Explanation: explanation,
 		}
 	})
+}
+
+// forPeople makes a handler's words fit to travel: valid UTF-8, and not long.
+func forPeople(text string) string {
+	return strings.ToValidUTF8(text[:min(len(text), maxExplanation)], "")
 }
 
 // outcomesSeen settles own claims whose outcome stands on the ledger.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/permit"
+	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/schemas"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 )
@@ -24,7 +25,7 @@ type running struct {
 // act is step 4 of PROTOCOL section 8: the executor's own claim, read back from
 // the ledger, is valid. It starts the action now or abandons it for good.
 func (l *loop) act(r permit.Ruling) {
-	b := l.bids[r.Intent]
+	b := l.bidOf(r)
 	delete(l.bids, r.Intent)
 	d := r.Decision
 	l.open[r.Position] = open{intent: r.Intent, tool: d.GetTool(), agent: d.GetAgent(), mine: true}
@@ -32,7 +33,9 @@ func (l *loop) act(r permit.Ruling) {
 	l.intents.drop(r.Intent)
 	switch why := l.disarmed(); {
 	case b == nil:
-		l.abandon(r, schemas.Refuse(pb.Reason_REASON_START_LATE, "no bid of this incarnation is known"))
+		l.abandon(r, schemas.Refuse(pb.Reason_REASON_START_LATE, "the claim was given up, or is a copy of one that was"))
+	case l.ctx.Err() != nil:
+		l.abandon(r, schemas.Refuse(pb.Reason_REASON_RUN_SHUTDOWN, "%v", ErrStopping))
 	case why != "":
 		l.abandon(r, schemas.Refuse(pb.Reason_REASON_START_DISARMED, "%s", why))
 	case len(d.GetObligations()) > 0:
@@ -49,17 +52,23 @@ func (l *loop) start(r permit.Ruling, t0 time.Duration, intent []byte) {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(l.ctx))
 	l.running[r.Intent] = &running{cancel: cancel, tool: d.GetTool(), agent: d.GetAgent(), session: d.GetSession()}
 	deadline := l.runDeadline(d)
+	bound := l.fold.Governance().Release().Bounds.Start
 	handler := l.x.cfg.Handlers[d.GetTool()]
 	l.actions.Go(func() {
 		defer cancel(nil)
 		timed, stop := context.WithDeadlineCause(ctx, deadline, ErrDeadline)
 		defer stop()
 		grant, err := l.spend(timed, r, t0, intent)
+		started := time.Now()
+		// Spend took the time before it read the intent. A process that was frozen
+		// since then must not start, and no outcome may state such a start.
+		if waited := l.x.clock() - t0; err == nil && waited >= bound {
+			err = schemas.Refuse(pb.Reason_REASON_START_LATE, "%v since the claim, the start bound is %v", waited, bound)
+		}
 		if err != nil {
 			l.notStarted(r, err)
 			return
 		}
-		started := time.Now()
 		result, err := handle(timed, handler, Action{
 			Intent: grant.Intent, Digest: grant.Digest, Claim: grant.Claim, Token: grant.Claim.Token(), Deadline: deadline,
 		})
@@ -104,24 +113,29 @@ func handle(ctx context.Context, h Handler, a Action) (result Result, err error)
 			err = fmt.Errorf("the handler of %s panicked: %v\n%s", a.Intent.GetTool(), p, debug.Stack())
 		}
 	}()
-	result, err = h.Handle(ctx, a)
-	if err == nil && len(result.Data) > schemas.MaxResult {
-		return Result{}, fmt.Errorf("the action was done, but its result has %d bytes; at most %d can be returned", len(result.Data), schemas.MaxResult)
-	}
-	return result, err
+	return h.Handle(ctx, a)
 }
 
 // finished turns what the handler returned into an outcome. A handler that
-// reports success has succeeded, even if its context ended meanwhile.
+// reports success has succeeded, even if its context ended meanwhile, and even
+// if its result is too large to travel.
 func (l *loop) finished(g permit.Grant, started time.Time, result Result, err, cause error) {
 	o := &pb.Outcome{
 		IntentDigest: g.Digest[:], Claim: g.Claim.Proto(), Executor: l.x.cfg.ID.String(),
 		Status: pb.Status_STATUS_EXECUTED, Started: timestamppb.New(started), Finished: timestamppb.Now(),
 	}
 	explanation := ""
-	if err != nil {
-		o.Status, o.Reason = failure(cause)
+	switch {
+	case err != nil:
+		o.Status, o.Reason = failed(err, cause)
 		explanation = err.Error()
+		result = Result{}
+	case len(result.Data) > 0:
+		digest := trust.DigestOf(result.Data)
+		o.ResultDigest = digest[:]
+	}
+	if len(result.Data) > schemas.MaxResult {
+		explanation = fmt.Sprintf("the action was done; its result has %d bytes, more than the %d that an answer can carry", len(result.Data), schemas.MaxResult)
 		result = Result{}
 	}
 	l.mu.Lock()
@@ -130,6 +144,14 @@ func (l *loop) finished(g permit.Grant, started time.Time, result Result, err, c
 	l.status.Started++
 	l.reportOutcome(g.Decision, o, result.Data, explanation)
 	l.freed()
+}
+
+// failed is what a handler's error means, given why its context had ended.
+func failed(err, cause error) (pb.Status, pb.Reason) {
+	if errors.Is(err, ErrIndeterminate) {
+		return pb.Status_STATUS_INDETERMINATE, pb.Reason_REASON_RUN_UNCERTAIN
+	}
+	return failure(cause)
 }
 
 func failure(cause error) (pb.Status, pb.Reason) {
@@ -169,7 +191,8 @@ func (l *loop) crashed(at ledger.Position, o open) {
 	}, nil, "the executor stopped between claim and outcome; look at the tool's own records before you ask again")
 }
 
-// finish interrupts what runs and waits for its outcomes to be appended.
+// finish interrupts what runs and waits until every outcome is on the ledger.
+// Called when the feed has ended, so that no action starts any more.
 func (l *loop) finish(grace time.Duration) {
 	l.mu.Lock()
 	for _, r := range l.running {
@@ -179,12 +202,12 @@ func (l *loop) finish(grace time.Duration) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		l.actions.Wait()
-		l.x.outcomes.Flush()
+		l.actions.Wait() // whatever reports an outcome has done so
+		l.unsettled.Wait()
 	}()
 	select {
 	case <-done:
 	case <-time.After(grace):
-		l.x.cfg.Logger.Error("actions did not stop in time; the next start reports them as INDETERMINATE")
+		l.x.cfg.Logger.Error("actions did not stop, or outcomes were not appended, in time; the next start reports them as INDETERMINATE")
 	}
 }

@@ -8,6 +8,7 @@
 package sentinel
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -55,7 +56,7 @@ type Sentinel struct {
 
 	mu   sync.Mutex // the feed's guard
 	fold *ledger.Fold
-	skew time.Duration
+	skew feed.Skew
 }
 
 // Status is what a sentinel knows of itself.
@@ -101,10 +102,19 @@ func (s *Sentinel) follow(ctx context.Context) error {
 			schemas.KindIntent, schemas.KindDecision, schemas.KindClaim, schemas.KindOutcome, schemas.KindApproval,
 		},
 		CaughtUp: s.health.CaughtUp, State: s.health.Observe(ctx),
-	}, nothing, func(f *ledger.Fold, ev feed.Event[struct{}]) error {
-		s.fold, s.skew = f, time.Since(ev.Time)
-		return nil
-	})
+	}, nothing, s.step)
+}
+
+// step runs with mu held. A pulse of this sentinel's own tells most about its
+// clock: it was stored after it was made, even if it is read much later.
+func (s *Sentinel) step(f *ledger.Fold, ev feed.Event[struct{}]) error {
+	s.fold = f
+	if p := ev.Record.Pulse; p != nil && bytes.Equal(p.GetIncarnation(), s.incarnation[:]) {
+		s.skew.StoredSince(ev.Time, p.GetClock().AsTime(), time.Now())
+	} else {
+		s.skew.Stored(ev.Time, time.Now())
+	}
+	return nil
 }
 
 // idle is how often a sentinel looks whether it may pulse while no release
@@ -154,8 +164,11 @@ func (s *Sentinel) pulse(counter uint64) (*pb.Pulse, string) {
 	if fault := s.health.Fault(release.Proto.GetDurability()); fault != "" {
 		return nil, fault
 	}
-	if s.skew.Abs() > release.Bounds.MaxClockSkew {
-		return nil, "clock.skew: this machine's clock and log time differ by " + s.skew.String()
+	if fault := s.skew.Fault(release.Bounds.MaxClockSkew); fault != "" {
+		return nil, fault
+	}
+	if fault := feed.StandingFault(s.fold, s.cfg.Key.ID()); fault != "" {
+		return nil, fault
 	}
 	if fault := s.fold.Pulse().Fault; fault != nil {
 		return nil, fault.Error()

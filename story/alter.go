@@ -3,13 +3,10 @@ package story
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"errors"
 	"fmt"
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/schemas"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
@@ -19,8 +16,8 @@ import (
 var decidedAmount, alteredAmount = []byte(`"amount":250`), []byte(`"amount":950`)
 
 // alter: the bytes of the transfer are changed and its signature is kept.
-func (p *plot) alter(s *stage, ctx context.Context, step *Step) error {
-	data, err := p.recorded(s, ctx)
+func (p *plot) alter(ctx context.Context, s *stage, step *Step) error {
+	data, err := p.recorded(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -51,8 +48,8 @@ func (p *plot) alter(s *stage, ctx context.Context, step *Step) error {
 
 // resign: with scout's own key the signature is right, but the place in scout's
 // session is taken by what was decided.
-func (p *plot) resign(s *stage, ctx context.Context, step *Step) error {
-	data, err := p.recorded(s, ctx)
+func (p *plot) resign(ctx context.Context, s *stage, step *Step) error {
+	data, err := p.recorded(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -101,48 +98,11 @@ func alteredItem(envelope []byte) ([]byte, error) {
 }
 
 // claimAltered: nobody decided on the altered bytes, so nobody can claim them.
-func (p *plot) claimAltered(s *stage, ctx context.Context, step *Step) error {
-	var incarnation [16]byte
-	if _, err := rand.Read(incarnation[:]); err != nil {
-		return fmt.Errorf("story: no randomness: %w", err)
-	}
-	item, err := schemas.Marshal(&pb.Claim{
-		IntentDigest: p.altered[:], Intent: s.view.where(p.transferred).Proto(), Executor: s.rogue.ID.String(), Incarnation: incarnation[:],
-	})
-	if err != nil {
-		return fmt.Errorf("story: %w", err)
-	}
-	data, err := s.seal(s.rogue, schemas.KindClaim, item)
-	if err != nil {
+func (p *plot) claimAltered(ctx context.Context, s *stage, step *Step) error {
+	if err := s.claim(ctx, step, "transfer", p.altered, s.view.where(p.transferred)); err != nil {
 		return err
 	}
-	seq, err := s.rogue.conn.Append(ctx, s.subject(schemas.KindClaim, "transfer"), data)
-	if err != nil {
-		return err
-	}
-	void, err := s.voidClaim(ctx, p.altered)
-	if err != nil {
-		return err
-	}
-	step.refused("VOID", []pb.Reason{void}, pb.Reason_REASON_CLAIM_UNDECIDED)
 	step.Check = "at the claim: no enforcer decided on these bytes"
-	step.place("claim", ledger.Position{Seq: seq})
 	s.bankUnmoved(step)
 	return nil
-}
-
-var errValid = errors.New("story: a claim that must be void is valid")
-
-func (s *stage) voidClaim(ctx context.Context, intent trust.Digest) (void pb.Reason, err error) {
-	found := false
-	err = s.view.await(ctx, "the claim on "+intent.Short(), func() bool {
-		for _, c := range s.view.claims[intent] {
-			found, void = true, c.void
-		}
-		return found
-	})
-	if err == nil && void == 0 {
-		err = errValid
-	}
-	return void, err
 }

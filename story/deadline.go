@@ -15,7 +15,7 @@ const shortDeadline = time.Second
 
 // freeze: while no enforcer runs, nobody decides; when one goes on, its decision
 // comes too late for any claim.
-func (*plot) freeze(s *stage, ctx context.Context, step *Step) error {
+func (p *plot) freeze(ctx context.Context, s *stage, step *Step) error {
 	resume, err := s.freezeEnforcers()
 	defer resume()
 	if err != nil {
@@ -38,7 +38,17 @@ func (*plot) freeze(s *stage, ctx context.Context, step *Step) error {
 		step.fault("scout was to get no answer, and got: %v", err)
 		unanswered = new(agent.Unanswered)
 	}
-	return s.tooLate(ctx, step, unanswered.Intent, deadline)
+	p.late = unanswered.Intent
+	return s.tooLate(ctx, step, p.late, deadline)
+}
+
+// claimLate: what was decided after its deadline is as good as not decided.
+func (p *plot) claimLate(ctx context.Context, s *stage, step *Step) error {
+	if err := s.claim(ctx, step, "file-write", p.late, s.view.where(p.late)); err != nil {
+		return err
+	}
+	step.Check = "at the claim: a decision that came after the deadline is none"
+	return s.fileMissing(step)
 }
 
 // freezeEnforcers freezes every enforcer; resume may be called again.
@@ -91,12 +101,10 @@ func (s *stage) fileMissing(step *Step) error {
 }
 
 // late: the deadline is over when the intent reaches the ledger.
-func (*plot) late(s *stage, ctx context.Context, step *Step) error {
+func (*plot) arriveLate(ctx context.Context, s *stage, step *Step) error {
 	request := fileWrite(lateFile, "too late\n")
 	request.Deadline = time.Now().Add(-shortDeadline)
-	if _, err := s.denied(ctx, step, request, pb.Reason_REASON_DEADLINE_PASSED); err != nil {
-		return err
-	}
+	_ = s.denied(ctx, step, request, pb.Reason_REASON_DEADLINE_PASSED)
 	step.Check = "at the decision"
 	return s.fileMissing(step)
 }

@@ -45,7 +45,7 @@ func (s *stage) seal(p player, kind schemas.Kind, item []byte) ([]byte, error) {
 }
 
 // forgeSubject: mallory's connection has no right to scout's subject.
-func (*plot) forgeSubject(s *stage, ctx context.Context, step *Step) error {
+func (p *plot) forgeSubject(ctx context.Context, s *stage, step *Step) error {
 	item, err := s.inScoutsName()
 	if err != nil {
 		return err
@@ -54,6 +54,7 @@ func (*plot) forgeSubject(s *stage, ctx context.Context, step *Step) error {
 	if err != nil {
 		return err
 	}
+	p.forged = trust.DigestOf(item)
 	_, err = s.mallory.conn.Append(ctx, s.subject(schemas.KindIntent, s.scout.ID.Name), data)
 	step.Result = "REFUSED"
 	step.Check = "by the broker, which lets mallory publish her own intents only"
@@ -64,7 +65,7 @@ func (*plot) forgeSubject(s *stage, ctx context.Context, step *Step) error {
 }
 
 // forgeIntent: on her own subject the broker lets it pass, the verdict does not.
-func (*plot) forgeIntent(s *stage, ctx context.Context, step *Step) error {
+func (p *plot) forgeIntent(ctx context.Context, s *stage, step *Step) error {
 	item, err := s.inScoutsName()
 	if err != nil {
 		return err
@@ -80,6 +81,7 @@ func (*plot) forgeIntent(s *stage, ctx context.Context, step *Step) error {
 		return err
 	}
 	step.Check = "at the decision: the signature is mallory's, the name is scout's"
+	step.expect(s.view.where(p.forged) == ledger.Position{}, "what the broker refused is on the ledger, at %s", s.view.where(p.forged))
 	s.bankUnmoved(step)
 	return nil
 }

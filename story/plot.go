@@ -16,6 +16,8 @@ import (
 // plot is what steps leave behind for later ones.
 type plot struct {
 	transferred trust.Digest // the intent of step 3
+	forged      trust.Digest // the intent of step 5a
+	late        trust.Digest // the intent of step 7a
 	altered     trust.Digest // the intent of step 8a
 }
 
@@ -77,7 +79,7 @@ func (s *stage) propose(ctx context.Context, step *Step, r agent.Request) (*agen
 	return out, nil
 }
 
-func (*plot) read(s *stage, ctx context.Context, step *Step) error {
+func (*plot) read(ctx context.Context, s *stage, step *Step) error {
 	out, err := s.propose(ctx, step, fileRead(report))
 	if err != nil {
 		return err
@@ -94,7 +96,7 @@ func (*plot) read(s *stage, ctx context.Context, step *Step) error {
 	return nil
 }
 
-func (*plot) write(s *stage, ctx context.Context, step *Step) error {
+func (*plot) write(ctx context.Context, s *stage, step *Step) error {
 	content := "Written by scout in session " + time.Now().UTC().Format(time.RFC3339Nano) + "\n"
 	if _, err := s.propose(ctx, step, fileWrite(written, content)); err != nil {
 		return err
@@ -108,7 +110,7 @@ func (*plot) write(s *stage, ctx context.Context, step *Step) error {
 	return nil
 }
 
-func (p *plot) transfer(s *stage, ctx context.Context, step *Step) error {
+func (p *plot) transfer(ctx context.Context, s *stage, step *Step) error {
 	out, err := s.propose(ctx, step, transferOf(amount))
 	if err != nil {
 		return err
@@ -129,11 +131,8 @@ func (s *stage) bankUnmoved(step *Step) {
 	step.World = fmt.Sprintf("the bank's books: %d to %s, once", amount, account)
 }
 
-func (*plot) overLimit(s *stage, ctx context.Context, step *Step) error {
-	refused, err := s.denied(ctx, step, transferOf(overAmount), pb.Reason_REASON_POLICY_DEFAULT_DENY)
-	if err != nil {
-		return err
-	}
+func (*plot) overLimit(ctx context.Context, s *stage, step *Step) error {
+	refused := s.denied(ctx, step, transferOf(overAmount), pb.Reason_REASON_POLICY_DEFAULT_DENY)
 	step.Check = "at the decision"
 	for line := range strings.Lines(refused.Explanation) {
 		if strings.Contains(line, "small-transfers") {
@@ -146,16 +145,16 @@ func (*plot) overLimit(s *stage, ctx context.Context, step *Step) error {
 }
 
 // denied proposes as scout what must be refused for a reason.
-func (s *stage) denied(ctx context.Context, step *Step, r agent.Request, want pb.Reason) (*agent.Refused, error) {
+func (s *stage) denied(ctx context.Context, step *Step, r agent.Request, want pb.Reason) *agent.Refused {
 	_, err := s.scout.agent.Propose(ctx, r)
 	var refused *agent.Refused
 	if !errors.As(err, &refused) {
 		step.Result = "NOT REFUSED"
 		step.fault("it was to be refused, and came out as: %v", err)
-		return &agent.Refused{}, nil
+		return &agent.Refused{}
 	}
 	step.refused("DENY", refused.Reasons, want)
 	step.place("intent", refused.At)
 	step.place("decision", refused.DecidedAt)
-	return refused, nil
+	return refused
 }

@@ -92,7 +92,7 @@ func (s *stage) openFabric(ctx context.Context, cfg Config) (err error) {
 		s.atEnd(func() { _ = os.RemoveAll(temp) })
 		dir = filepath.Join(temp, "data")
 	}
-	address := zone.DefaultBank
+	var address string
 	s.fabric, err = fabric.Open(dir)
 	switch {
 	case errors.Is(err, fabric.ErrNoFabric):

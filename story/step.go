@@ -34,7 +34,9 @@ type Place struct {
 	At   string `json:"at"` // "sequence.index"
 }
 
-func (s *Step) fault(format string, args ...any) { s.Faults = append(s.Faults, fmt.Sprintf(format, args...)) }
+func (s *Step) fault(format string, args ...any) {
+	s.Faults = append(s.Faults, fmt.Sprintf(format, args...))
+}
 
 // expect notes a fault unless ok.
 func (s *Step) expect(ok bool, format string, args ...any) {

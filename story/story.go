@@ -23,7 +23,7 @@ const limit = 2 * time.Minute
 // chapter is one step before it is played.
 type chapter struct {
 	number, title string
-	play          func(s *stage, ctx context.Context, step *Step) error
+	play          func(ctx context.Context, s *stage, step *Step) error
 }
 
 // chapters is the story. What a step leaves behind for later ones is in plot.
@@ -38,7 +38,8 @@ func chapters(p *plot) []chapter {
 		{"6a", "scout's transfer is sent again, byte for byte", p.replay},
 		{"6b", "mallory sends scout's transfer as her own", p.replayElsewhere},
 		{"7a", "the enforcer freezes until the deadline is over", p.freeze},
-		{"7b", "scout's request arrives after its deadline", p.late},
+		{"7b", "somebody with an executor's keys claims it all the same", p.claimLate},
+		{"7c", "scout's request arrives after its deadline", p.arriveLate},
 		{"8a", "the amount is altered under scout's signature", p.alter},
 		{"8b", "the altered transfer is signed again with scout's key", p.resign},
 		{"8c", "somebody with an executor's keys claims the altered transfer", p.claimAltered},
@@ -58,7 +59,7 @@ func Run(ctx context.Context, cfg Config) error {
 	wrong := 0
 	for _, c := range chapters(new(plot)) {
 		step := Step{Number: c.number, Title: c.title}
-		if err := c.play(s, ctx, &step); err != nil {
+		if err := c.play(ctx, s, &step); err != nil {
 			return fmt.Errorf("story: step %s: %w", c.number, err)
 		}
 		if len(step.Faults) > 0 {

@@ -79,7 +79,7 @@ func (v *view) step(f *ledger.Fold, ev feed.Event[struct{}]) error {
 		return nil
 	}
 	for i, item := range ev.Record.Items {
-		at := ledger.Position{Seq: ev.Seq, Index: uint32(i)} //nolint:gosec // at most 512 items
+		at := ledger.Position{Seq: ev.Seq, Index: uint32(i)}
 		v.item(f, ev.Record, at, item)
 	}
 	return nil
@@ -150,6 +150,18 @@ func (v *view) awaitNoise(ctx context.Context, seq uint64) (r pb.Reason, err err
 		return v.last >= seq
 	})
 	return r, err
+}
+
+// awaitVoid is why the first claim on an intent is void; 0 if it is valid.
+func (v *view) awaitVoid(ctx context.Context, intent trust.Digest) (void pb.Reason, err error) {
+	err = v.await(ctx, "a claim on "+intent.Short(), func() bool {
+		if len(v.claims[intent]) == 0 {
+			return false
+		}
+		void = v.claims[intent][0].void
+		return true
+	})
+	return void, err
 }
 
 // counts is how many decisions, claims and outcomes an intent has now.

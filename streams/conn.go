@@ -14,14 +14,15 @@ import (
 	"github.com/portcullis-dev/portcullis/schemas"
 )
 
-// ConnConfig says where to connect and as whom. One of URL and Server is
-// required, and Seed.
+// ConnConfig says where to connect and as whom. One of URL, Context and Server
+// is required, and Seed unless the context has credentials of its own.
 type ConnConfig struct {
-	URL    string  // "nats://host:port", several with commas; tls:// for TLS
-	Server *Server // an embedded server in this process: no socket
-	Seed   []byte  // NKey seed of the participant ("SU…"); copied
-	Zone   string  // "" only for administrators
-	Name   string  // of the participant
+	URL     string  // "nats://host:port", several with commas; tls:// for TLS
+	Context string  // of the nats command: where to connect, with which TLS files, and as whom if Seed is nil
+	Server  *Server // an embedded server in this process: no socket
+	Seed    []byte  // NKey seed of the participant ("SU…"); copied
+	Zone    string  // "" only for administrators
+	Name    string  // of the participant
 
 	AckTimeout  time.Duration // of an append; 0 means 5 s
 	MaxInFlight int           // appends without an answer yet; 0 means 1024
@@ -76,12 +77,18 @@ func Connect(ctx context.Context, cfg ConnConfig) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cfg.Context != "" {
+		c.cfg.URL, opts, err = c.fromContext(opts)
+		if err != nil {
+			return nil, err
+		}
+	}
 	for {
-		if c.nc, err = nats.Connect(cfg.URL, opts...); err == nil {
+		if c.nc, err = nats.Connect(c.cfg.URL, opts...); err == nil {
 			break
 		}
 		if err := c.waitToRetry(ctx, err); err != nil {
-			return nil, fmt.Errorf("streams: connect %s to %s: %w", cfg.Name, orElse(cfg.URL, "the embedded server"), err)
+			return nil, fmt.Errorf("streams: connect %s to %s: %w", cfg.Name, orElse(c.cfg.URL, "the embedded server"), err)
 		}
 	}
 	if err := c.app.open(); err != nil {
@@ -108,20 +115,21 @@ func (c *Conn) waitToRetry(ctx context.Context, err error) error {
 }
 
 func (c *Conn) options() ([]nats.Option, error) {
-	if (c.cfg.URL == "") == (c.cfg.Server == nil) {
-		return nil, errors.New("streams: connect: give either a URL or an embedded server")
+	places := 0
+	for _, given := range []bool{c.cfg.URL != "", c.cfg.Context != "", c.cfg.Server != nil} {
+		if given {
+			places++
+		}
+	}
+	if places != 1 {
+		return nil, errors.New("streams: connect: give either a URL, a nats context or an embedded server")
 	}
 	if c.cfg.Zone != "" {
 		if err := schemas.CheckName(c.cfg.Zone); err != nil {
 			return nil, fmt.Errorf("streams: connect: zone: %w", err)
 		}
 	}
-	auth, err := signer(c.cfg.Seed)
-	if err != nil {
-		return nil, err
-	}
 	opts := []nats.Option{
-		auth,
 		nats.Name(c.cfg.Name),
 		nats.CustomInboxPrefix(inboxPrefix),
 		nats.PingInterval(pingInterval), nats.MaxPingsOutstanding(maxPingsOut),
@@ -138,7 +146,34 @@ func (c *Conn) options() ([]nats.Option, error) {
 	if c.cfg.Server != nil {
 		opts = append(opts, nats.InProcessServer(c.cfg.Server.ns))
 	}
-	return opts, nil
+	if len(c.cfg.Seed) == 0 && c.cfg.Context != "" {
+		return opts, nil // the context authenticates
+	}
+	auth, err := signer(c.cfg.Seed)
+	if err != nil {
+		return nil, err
+	}
+	return append(opts, auth), nil
+}
+
+// fromContext adds what a context of the nats command says.
+func (c *Conn) fromContext(opts []nats.Option) (url string, all []nats.Option, err error) {
+	context, err := readContext(c.cfg.Context)
+	if err != nil {
+		return "", nil, err
+	}
+	opts = append(opts, context.tls()...)
+	if len(c.cfg.Seed) > 0 {
+		return context.URL, opts, nil
+	}
+	login, err := context.login()
+	if err != nil {
+		return "", nil, err
+	}
+	if login == nil {
+		return "", nil, fmt.Errorf("streams: nats context %s has no credentials; give a seed", c.cfg.Context)
+	}
+	return context.URL, append(opts, login), nil
 }
 
 // signer proves the possession of the NKey. The key never signs records.

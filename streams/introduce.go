@@ -3,6 +3,7 @@ package streams
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -18,7 +19,7 @@ func Introduce(ctx context.Context, c *Conn, subject string, credential []byte) 
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return fmt.Errorf("%w: %w; if the broker runs, its log says why it stores nothing", ctx.Err(), err)
 		case <-time.After(wait):
 		}
 	}

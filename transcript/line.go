@@ -104,7 +104,8 @@ type Claim struct {
 	Digest      string   `json:"intent_digest,omitempty"`
 	Incarnation string   `json:"incarnation,omitempty"`
 	Valid       bool     `json:"valid"`
-	Void        string   `json:"void,omitempty"` // reason code
+	Void        string   `json:"void,omitempty"`    // reason code
+	Unknown     bool     `json:"unknown,omitempty"` // the telling began too late to rule on it
 }
 
 // Outcome is what became of a claim.

@@ -31,8 +31,8 @@ func newReplay() *replay { return &replay{state: verdict.NewState()} }
 // before.
 func (r *replay) step(f *ledger.Fold, ev feed.Event[Ahead], about trust.Digest) (*derived, error) {
 	release := f.Governance().Release()
-	if ev.Noise != nil || ev.Record.Kind != schemas.KindIntent || release == nil {
-		return nil, nil
+	if ev.Record.Kind != schemas.KindIntent || release == nil {
+		return nil, nil // noise has no kind
 	}
 	if r.rules == nil || r.rules.Release.Digest != release.Digest {
 		r.rules = verdict.Compile(release)
@@ -43,7 +43,7 @@ func (r *replay) step(f *ledger.Fold, ev feed.Event[Ahead], about trust.Digest) 
 	var found *derived
 	for i, item := range ev.Record.Items {
 		in := verdict.Intent{
-			Position: ledger.Position{Seq: ev.Seq, Index: uint32(i)}, //nolint:gosec // below MaxItems
+			Position: ledger.Position{Seq: ev.Seq, Index: uint32(i)},
 			Digest:   item.Digest, Signer: ev.Record.Signer,
 			Content: ev.Ahead.contents[i].Intent, Defect: ev.Ahead.contents[i].Defect,
 		}

@@ -39,8 +39,10 @@ func (s Story) writeIntent(b *strings.Builder) {
 	fmt.Fprintf(b, "intent %s at %s\n", s.Intent.Position, s.Intent.LogTime.UTC().Format(timeLayout))
 	field("digest", in.Digest)
 	field("id", in.ID)
-	field("signed by", strings.Join(s.Intent.By, ", "))
-	field("agent", clean(in.Agent, maxPhrase))
+	field("signed by", clean(strings.Join(s.Intent.By, ", "), maxResource))
+	if len(s.Intent.By) != 1 || s.Intent.By[0] != in.Agent {
+		field("in name of", clean(in.Agent, maxResource))
+	}
 	field("defect", in.Defect)
 	if in.Session != "" {
 		field("session", fmt.Sprintf("%s #%d", clean(in.Session, maxWord), in.Sequence))
@@ -91,7 +93,7 @@ func (s Story) writeDecisions(b *strings.Builder) {
 		return
 	}
 	if !s.agreed() {
-		fmt.Fprintf(b, "  derived here: %s\n", s.Rederived.Decision.text())
+		fmt.Fprintf(b, "  derived here: %s\n", s.Rederived.Decision.said())
 	}
 	for line := range strings.Lines(s.Rederived.Explanation) {
 		fmt.Fprintf(b, "  | %s\n", clean(strings.TrimRight(line, "\n"), maxResource))

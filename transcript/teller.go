@@ -17,16 +17,18 @@ import (
 
 // Teller turns a feed's events into lines. What a line says of earlier records
 // (rulings, votes, re-sends) rests on what the teller was told: begin the feed
-// at position 1, or so much earlier than the first line of interest as the
-// release's longest deadline. It remembers no more than the last W of the
-// ledger. It belongs to the feed's goroutine.
+// at position 1, or earlier than the first line of interest by the release's
+// longest deadline and its pulse limit. Until so much log time has passed, a
+// teller that began later rules on no claim. It remembers no more than the last
+// W of the ledger. It belongs to the feed's goroutine.
 type Teller struct {
 	book      *permit.Book
 	votes     votes
 	intents   aged[trust.Digest, ledger.Position] // where each intent stands first
 	claims    aged[ledger.Position, *validClaim]
-	begun     bool
-	horizon   uint64 // claims at or before this sequence may be unknown
+	begun     time.Time // log time of the first event
+	late      bool      // it was not told the ledger's beginning
+	horizon   uint64    // claims at or before this sequence may be unknown
 	governors map[trust.KeyID]governorKey
 	release   trust.Digest // whose governors are known
 }
@@ -45,8 +47,8 @@ func NewTeller() *Teller {
 
 // Tell returns the lines of one event: one, or one for each item of a list.
 func (t *Teller) Tell(f *ledger.Fold, ev feed.Event[Ahead]) []Line {
-	if !t.begun {
-		t.begun, t.horizon = true, ev.Seq-1
+	if t.begun.IsZero() {
+		t.begun, t.late, t.horizon = f.LogTime(), ev.Seq > 1, ev.Seq-1
 	}
 	t.meetRelease(f)
 	t.forget(f)
@@ -110,7 +112,7 @@ func single(rec ledger.Record, l Line) Line {
 func each(rec ledger.Record, tell func(ledger.Position, ledger.Item) Line) []Line {
 	lines := make([]Line, len(rec.Items))
 	for i, item := range rec.Items {
-		at := ledger.Position{Seq: rec.Seq, Index: uint32(i)} //nolint:gosec // below MaxItems
+		at := ledger.Position{Seq: rec.Seq, Index: uint32(i)}
 		lines[i] = single(rec, tell(at, item))
 		lines[i].Position = Position(at)
 	}
@@ -151,19 +153,30 @@ func (t *Teller) decision(f *ledger.Fold, rec ledger.Record, item ledger.Item, s
 
 func (t *Teller) claim(f *ledger.Fold, rec ledger.Record, at ledger.Position, item ledger.Item) *Claim {
 	r := t.book.Claim(f, rec.Token, rec.Signer.ID, at, item)
-	c := &Claim{Valid: r.Valid()}
-	if r.Void != 0 {
-		c.Void = schemas.ReasonCode(r.Void)
-	}
 	if r.Claim == nil {
-		return c
+		return &Claim{Void: schemas.ReasonCode(r.Void)}
 	}
-	c.Intent, c.Digest = Position(ledger.PositionOf(r.Claim.GetIntent())), r.Intent.String()
-	c.Incarnation = hex.EncodeToString(r.Claim.GetIncarnation())
-	if c.Valid {
+	c := &Claim{
+		Intent: Position(ledger.PositionOf(r.Claim.GetIntent())), Digest: r.Intent.String(),
+		Incarnation: hex.EncodeToString(r.Claim.GetIncarnation()),
+	}
+	switch {
+	case !t.rules(f):
+		c.Unknown, t.horizon = true, max(t.horizon, at.Seq)
+	case !r.Valid():
+		c.Void = schemas.ReasonCode(r.Void)
+	default:
+		c.Valid = true
 		t.claims.add(at, &validClaim{executor: rec.Signer.ID, intent: r.Intent}, rec.LogTime)
 	}
 	return c
+}
+
+// rules reports whether the teller was told all that a claim at this position
+// may rest on.
+func (t *Teller) rules(f *ledger.Fold) bool {
+	release := f.Governance().Release()
+	return !t.late || release != nil && f.LogTime().Sub(t.begun) > release.Bounds.MaxDeadline+release.Bounds.PulseLimit
 }
 
 func (t *Teller) outcome(rec ledger.Record, item ledger.Item) *Outcome {
@@ -191,8 +204,7 @@ func (t *Teller) outcome(rec ledger.Record, item ledger.Item) *Outcome {
 
 func noise(f *ledger.Fold, ev feed.Event[Ahead]) Line {
 	n := &Noise{Subject: ev.Ahead.subject, Bytes: ev.Ahead.size, Detail: ev.Noise.Error()}
-	var refusal *schemas.Refusal
-	if errors.As(ev.Noise, &refusal) {
+	if refusal, ok := errors.AsType[*schemas.Refusal](ev.Noise); ok {
 		n.Reason, n.Detail = schemas.ReasonCode(refusal.Reason), orElse(refusal.Detail, schemas.ReasonText(refusal.Reason))
 	}
 	return Line{Position: Position{Seq: ev.Seq}, LogTime: f.LogTime().UTC(), Kind: kindNoise, Noise: n}

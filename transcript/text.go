@@ -107,6 +107,11 @@ func (d *Decision) text() string {
 	if d.Verdict == "" {
 		return "counts for nothing: " + d.Defect
 	}
+	return d.said() + d.count()
+}
+
+// said is the verdict without the votes for it.
+func (d *Decision) said() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s", d.Verdict, d.Intent)
 	if len(d.Reasons) > 0 {
@@ -118,7 +123,6 @@ func (d *Decision) text() string {
 	if d.Round > 0 {
 		fmt.Fprintf(&b, " in round %d", d.Round)
 	}
-	b.WriteString(d.count())
 	return b.String()
 }
 
@@ -149,6 +153,8 @@ func (d *Decision) count() string {
 
 func (c *Claim) text() string {
 	switch {
+	case c.Unknown:
+		return "claims " + c.Intent.String() + " (told too late to rule on it)"
 	case c.Valid:
 		return "claims " + c.Intent.String() + ": valid"
 	case c.Digest == "":
@@ -251,4 +257,3 @@ func clean(s string, most int) string {
 	}
 	return b.String()
 }
-

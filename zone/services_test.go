@@ -41,17 +41,26 @@ func liveOf(t *testing.T, handler executor.HandlerFunc, replace ...string) *live
 	})
 	must(t, err)
 	w := &live{t: t, fabric: f, config: zone.Config{
-		Fabric: f, Logger: slog.New(slog.DiscardHandler), Port: -1,
-		Handlers: func(_ string, tools []string) (map[string]executor.Handler, error) {
-			handlers := make(map[string]executor.Handler)
-			for _, tool := range tools {
-				handlers[tool] = handler
-			}
-			return handlers, nil
-		},
+		Fabric: f, Logger: slog.New(slog.DiscardHandler), Port: -1, Handlers: handlersOf(handler),
 	}}
 	w.open()
 	return w
+}
+
+// handlersOf serves every tool with one handler.
+func handlersOf(handler executor.HandlerFunc) func(string, []string) (map[string]executor.Handler, error) {
+	return func(_ string, tools []string) (map[string]executor.Handler, error) {
+		handlers := make(map[string]executor.Handler)
+		for _, tool := range tools {
+			handlers[tool] = handler
+		}
+		return handlers, nil
+	}
+}
+
+// nothing is a handler that does nothing and succeeds.
+func nothing(context.Context, executor.Action) (executor.Result, error) {
+	return executor.Result{}, nil
 }
 
 func (w *live) open() {
@@ -244,7 +253,7 @@ func TestABurstIsExecutedOnceEach(t *testing.T) {
 }
 
 func TestAFullLedgerDeniesAndSaysSo(t *testing.T) {
-	w := liveOf(t, func(context.Context, executor.Action) (executor.Result, error) { return executor.Result{}, nil })
+	w := liveOf(t, nothing)
 	w.Close()
 	w.config.LedgerBytes = 64 << 10
 	if _, err := zone.Open(t.Context(), w.config); err == nil {
@@ -273,7 +282,7 @@ func TestAFullLedgerDeniesAndSaysSo(t *testing.T) {
 // TestARestartedBrokerIsFollowedOn: members reconnect, disarm meanwhile, and go
 // on where they were.
 func TestARestartedZoneGoesOn(t *testing.T) {
-	w := liveOf(t, func(context.Context, executor.Action) (executor.Result, error) { return executor.Result{}, nil })
+	w := liveOf(t, nothing)
 	_, err := w.agent("scout").Propose(t.Context(), readFile(20*time.Second))
 	must(t, err)
 	w.Close()
@@ -283,7 +292,7 @@ func TestARestartedZoneGoesOn(t *testing.T) {
 }
 
 func TestAnotherFabricsLedgerIsRefused(t *testing.T) {
-	w := liveOf(t, func(context.Context, executor.Action) (executor.Result, error) { return executor.Result{}, nil })
+	w := liveOf(t, nothing)
 	other, err := fabric.Create(filepath.Join(t.TempDir(), "other"), fabric.Params{Clock: time.Now, TrustDomain: "example.test", Zone: "home"})
 	must(t, err)
 	names, err := w.fabric.Governors()

@@ -1,6 +1,7 @@
 package zone_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -20,7 +21,6 @@ import (
 	"github.com/portcullis-dev/portcullis/schemas"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 	"github.com/portcullis-dev/portcullis/streams"
-	"github.com/portcullis-dev/portcullis/transcript"
 )
 
 // longest is the deadline of an intent that does not care, within what the
@@ -44,7 +44,7 @@ func (w *stage) introduce(names []string) {
 
 // propose asks through the SDK and tells what the agent heard.
 func (w *stage) propose(words []string) {
-	name, arguments, o := words[0], words[3:], map[string]string{}
+	name := words[0]
 	a := w.agents[name]
 	if a == nil {
 		var err error
@@ -54,9 +54,8 @@ func (w *stage) propose(words []string) {
 		w.t.Cleanup(func() { a.Close(); conn.Close() })
 		w.agents[name] = a
 	}
-	r := agent.Request{Tool: words[1], Resource: words[2]}
-	r.Arguments, o = options(arguments)
-	r.Timeout = w.duration(o["within"], longest)
+	arguments, o := options(words[3:])
+	r := agent.Request{Tool: words[1], Resource: words[2], Arguments: arguments, Timeout: w.duration(o["within"], longest)}
 	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 	defer cancel()
 	out, err := a.Propose(ctx, r)
@@ -98,7 +97,7 @@ func (w *stage) draft(words []string) {
 	if before := w.sessions[signer+"#"+session]; before != nil {
 		in.Sequence, in.Previous = before.content.GetSequence()+1, before.digest[:]
 	}
-	in.Sequence = uint64(w.number(o["sequence"], int(in.GetSequence()))) //nolint:gosec // small
+	in.Sequence = uint64(w.number(o["sequence"], int(in.GetSequence())))
 	if previous, given := o["previous"]; given {
 		in.Previous = nil
 		if previous != "" {
@@ -137,6 +136,48 @@ func (w *stage) list(names []string) {
 func (w *stage) again(names []string) {
 	in := w.named(names[0])
 	w.append(in.signer, schemas.Subject("home", schemas.KindIntent, in.signer), in.list)
+}
+
+// junk signs and appends what its author should not have.
+func (w *stage) junk(words []string) {
+	w.draft([]string{words[0], words[1], "file-read", "public/welcome.txt", "path=public/welcome.txt", "@session=junk", "@sequence=1", "@previous="})
+	in, list := w.named(words[0]), &pb.List{Ledger: w.fabric.Ledger[:]}
+	var raw []byte // instead of a list
+	switch words[2] {
+	case "payload": // is no list at all
+		raw = []byte("junk")
+	case "ledger": // is another one
+		list.Ledger = in.digest[:]
+	case "item": // is no intent
+		in.item = []byte("junk")
+	case "oversized":
+		in.item = bytes.Repeat([]byte{1}, schemas.MaxIntent+1)
+	case "invalid": // breaks a rule of the schema
+		in.content.Id = []byte("too short")
+		in.item = w.marshal(in.content)
+	case "digest": // is not that of the arguments
+		in.content.ArgumentsDigest = list.GetLedger()
+		in.item = w.marshal(in.content)
+	default:
+		w.t.Fatalf("%s: unknown junk", w.where)
+	}
+	in.digest, list.Items = trust.DigestOf(in.item), [][]byte{in.item}
+	if raw == nil {
+		raw = w.marshal(list)
+	}
+	if words[2] == "payload" || words[2] == "ledger" {
+		in.digest = trust.DigestOf(raw) // the list is decided as a whole
+	}
+	data, err := trust.Seal(schemas.KindIntent.PayloadType(), raw, w.member(in.signer).Key)
+	w.must(err)
+	w.append(in.signer, schemas.Subject("home", schemas.KindIntent, in.signer), data)
+}
+
+func (w *stage) marshal(m proto.Message) []byte {
+	w.t.Helper()
+	data, err := proto.Marshal(m)
+	w.must(err)
+	return data
 }
 
 // tamper changes an intent's arguments and leaves the signature as it was.
@@ -184,6 +225,18 @@ func (w *stage) claim(words []string) {
 	w.appendItem(words[0], schemas.KindClaim, in.content.GetTool(), item)
 }
 
+// report says that an action was executed under the newest claim on its intent.
+func (w *stage) report(words []string) {
+	in, claim := w.named(words[1]), w.lineAbout("claim", words[1])
+	item, err := schemas.Marshal(&pb.Outcome{
+		IntentDigest: in.digest[:], Claim: ledger.Position(claim.Position).Proto(), Status: pb.Status_STATUS_EXECUTED,
+		Started: timestamppb.Now(), Finished: timestamppb.Now(), Executor: w.member(words[0]).ID.String(),
+		Head: &pb.Head{Number: 2, Digest: in.digest[:]},
+	})
+	w.must(err)
+	w.appendItem(words[0], schemas.KindOutcome, in.content.GetTool(), item)
+}
+
 func (w *stage) govern(words []string) {
 	record := &pb.Governance{}
 	switch words[0] {
@@ -197,8 +250,12 @@ func (w *stage) govern(words []string) {
 			resume.Halts = append(resume.Halts, id[:])
 		}
 		record.Record = &pb.Governance_Resume{Resume: resume}
+	case "revoke":
+		record.Record = &pb.Governance_Revoke{Revoke: &pb.Revoke{
+			Subject: &pb.Revoke_SpiffeId{SpiffeId: w.member(words[1]).ID.String()}, Reason: strings.Join(words[2:], " "),
+		}}
 	default:
-		w.t.Fatalf("%s: halt or resume", w.where)
+		w.t.Fatalf("%s: halt, resume or revoke", w.where)
 	}
 	data, err := w.fabric.SignGovernance(record)
 	w.must(err)
@@ -235,57 +292,6 @@ func (w *stage) send(words []string) {
 	w.append(words[0], "fabric.home."+words[1], []byte(strings.Join(words[2:], " ")))
 }
 
-func (w *stage) await(words []string) {
-	if words[0] == "silence" {
-		w.awaitSilence()
-		return
-	}
-	in := w.named(words[1])
-	switch words[0] {
-	case "act":
-		w.until("act on "+words[1], func() bool {
-			return slices.ContainsFunc(w.acts, func(a act) bool { return a.action.Digest == in.digest })
-		})
-	case "deadline":
-		pass(in.content.GetDeadline().AsTime())
-	default:
-		n := 1
-		if len(words) > 2 {
-			n = w.number(words[2], 1)
-		}
-		w.until(words[0]+" of "+words[1], func() bool { return len(w.about(words[0], in.digest)) >= n })
-	}
-}
-
-// pass lets the clock, which is the broker's too, pass a moment.
-func pass(moment time.Time) {
-	timer := time.NewTimer(time.Until(moment) + time.Millisecond)
-	defer timer.Stop()
-	<-timer.C
-}
-
-func (w *stage) awaitSilence() {
-	w.catchUp()
-	w.mu.Lock()
-	var newest time.Time
-	for _, l := range w.lines {
-		if l.Pulse != nil {
-			newest = l.LogTime
-		}
-	}
-	w.mu.Unlock()
-	pass(newest.Add(w.pulseLimit))
-}
-
-func (w *stage) named(name string) *handmade {
-	w.t.Helper()
-	in := w.intents[name]
-	if in == nil {
-		w.t.Fatalf("%s: no intent %q", w.where, name)
-	}
-	return in
-}
-
 // append appends a record and waits until the watcher has read it.
 func (w *stage) append(name, subject string, data []byte) {
 	w.t.Helper()
@@ -305,70 +311,4 @@ func (w *stage) appendItem(name string, kind schemas.Kind, token string, item []
 	data, err := trust.SealList(kind, w.fabric.Ledger, [][]byte{item}, w.member(name).Key)
 	w.must(err)
 	w.append(name, schemas.Subject("home", kind, token), data)
-}
-
-// about lists the lines of a kind about an intent; mu is held.
-func (w *stage) about(kind string, digest trust.Digest) (lines []transcript.Line) {
-	for _, l := range w.lines {
-		if l.Kind == kind && subjectOf(l) == digest.String() {
-			lines = append(lines, l)
-		}
-	}
-	return lines
-}
-
-// subjectOf is the digest of the intent that a line is about.
-func subjectOf(l transcript.Line) string {
-	switch {
-	case l.Intent != nil:
-		return l.Intent.Digest
-	case l.Decision != nil:
-		return l.Decision.Digest
-	case l.Claim != nil:
-		return l.Claim.Digest
-	case l.Outcome != nil:
-		return l.Outcome.Digest
-	default:
-		return ""
-	}
-}
-
-func (w *stage) lineAbout(kind, name string) transcript.Line {
-	w.t.Helper()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	lines := w.about(kind, w.named(name).digest)
-	if len(lines) == 0 {
-		w.t.Fatalf("%s: no %s of %s stands on the ledger", w.where, kind, name)
-	}
-	return lines[len(lines)-1]
-}
-
-func (w *stage) itemAbout(kind schemas.Kind, name string) []byte {
-	w.t.Helper()
-	line := w.lineAbout(kind.String(), name)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	env, err := trust.ParseEnvelope(w.raws[line.Position.Seq])
-	w.must(err)
-	_, items, err := trust.ParseList(env.Payload)
-	w.must(err)
-	return items[line.Position.Index]
-}
-
-// standsAt is where an intent stands first; position 1 if it does not.
-func (w *stage) standsAt(in *handmade) ledger.Position {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if lines := w.about("intent", in.digest); len(lines) > 0 {
-		return ledger.Position(lines[0].Position)
-	}
-	return ledger.Position{Seq: 1}
-}
-
-func orElse(v, fallback string) string {
-	if v == "" {
-		return fallback
-	}
-	return v
 }

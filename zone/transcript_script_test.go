@@ -23,23 +23,27 @@ import (
 //	intent I …                    draft, and append it in a list of its own
 //	list I…                       append intents in one list, signed by the first one's agent
 //	again I                       append once more the list that I was in last, byte for byte
+//	junk I AGENT WHAT             append something authentic that is no intent; WHAT: see junk
 //	tamper I key=value…           the same with other arguments under the same signature
 //	decide NAME I allow|deny      append a decision signed by an enforcer: the newest
 //	                              recorded one with its verdict replaced
 //	claim NAME I                  append a claim of an executor's other incarnation
+//	report NAME I                 append an outcome, EXECUTED, for the newest claim on I
 //	govern halt SCOPE REASON      append a governance record
-//	govern resume
+//	govern resume REASON          lift all halts
+//	govern revoke NAME REASON
 //	copy KIND I NAME SUBJECT      append, as NAME, the newest record about I on another subject
 //	send NAME SUBJECT TEXT        append bytes as they are
 //	await KIND I [n]              wait until n records (1) of a kind about I stand on the ledger
 //	await act I                   wait until an executor acts on I
 //	await deadline I              wait until I's deadline has passed
+//	show I                        tell I's story, its verdict derived again
 //	await silence                 wait until the newest pulse is too old
 var directives = map[string]func(*stage, []string){
 	"fabric": (*stage).open, "start": (*stage).start, "stop": (*stage).stop, "introduce": (*stage).introduce,
 	"propose": (*stage).propose, "draft": (*stage).draft, "intent": (*stage).intent, "list": (*stage).list,
-	"again": (*stage).again, "tamper": (*stage).tamper, "decide": (*stage).decide, "claim": (*stage).claim,
-	"govern": (*stage).govern, "copy": (*stage).copied, "send": (*stage).send, "await": (*stage).await,
+	"again": (*stage).again, "tamper": (*stage).tamper, "junk": (*stage).junk, "decide": (*stage).decide, "claim": (*stage).claim, "report": (*stage).report,
+	"govern": (*stage).govern, "copy": (*stage).copied, "send": (*stage).send, "await": (*stage).await, "show": (*stage).show,
 }
 
 // play runs a block's directives and returns what came of them.

@@ -52,6 +52,7 @@ type stage struct {
 	raws    map[uint64][]byte // message bytes by sequence
 	acts    []act
 	aside   []string // what else is told with the next block
+	stories []transcript.Story
 
 	golden golden
 }

@@ -42,7 +42,10 @@ type Zone struct {
 
 	mu      sync.Mutex
 	members map[trust.Identity]*member
-	failed  chan error // capacity 1: the first member that ended by itself
+	failed  chan error // capacity 1: the first member that ended by itself, or the store's fault
+
+	unwatch context.CancelFunc // ends watchStore; nil when the broker runs elsewhere
+	watch   sync.WaitGroup
 }
 
 // member is one running role.
@@ -71,6 +74,8 @@ func Open(ctx context.Context, cfg Config) (*Zone, error) {
 		server.Shutdown()
 		return nil, err
 	}
+	ctx, z.unwatch = context.WithCancel(context.WithoutCancel(ctx))
+	z.watch.Go(func() { z.watchStore(ctx) })
 	return z, nil
 }
 
@@ -93,7 +98,8 @@ func (z *Zone) Broker() Broker { return Broker{Server: z.server, URL: z.url} }
 // URL is where others connect to the broker.
 func (z *Zone) URL() string { return z.url }
 
-// Failed yields the error of the first member that ended by itself.
+// Failed yields the error of the first member that ended by itself, or the fault
+// of the embedded broker's store.
 func (z *Zone) Failed() <-chan error { return z.failed }
 
 // Reload lets participants connect that were enrolled since the broker started.
@@ -238,6 +244,8 @@ func (z *Zone) Close() {
 		}
 	}
 	if z.server != nil {
+		z.unwatch()
+		z.watch.Wait()
 		z.server.Shutdown()
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -43,7 +44,7 @@ var exitCodes = []exitCode{
 	{exitLocalState, "local_state", "the data folder, a key or a permission is not as it must be", "make a data folder with portcullis init, or name another with --data"},
 }
 
-// exitError_ is an error whose exit code is known where it arises.
+// failure is an error whose exit code is known where it arises.
 type failure struct {
 	exit int
 	err  error // nil: everything was said already
@@ -64,6 +65,15 @@ func usage(err error) error { return &failure{exitUsage, err} }
 // unreachable marks an error of reaching the ledger.
 func unreachable(err error) error { return &failure{exitUnreachable, err} }
 
+// orUnreachable marks an error as one of reaching the ledger if waiting for it
+// is what went wrong.
+func orUnreachable(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return unreachable(err)
+	}
+	return err
+}
+
 // silent ends the command with an exit code; its output has said why.
 func silent(exit int) error { return &failure{exit: exit} }
 
@@ -71,7 +81,7 @@ func silent(exit int) error { return &failure{exit: exit} }
 func exitOf(err error) int {
 	var known *failure
 	var not *agent.NotExecuted
-	var findings *fs.PathError
+	var file *fs.PathError
 	switch {
 	case err == nil:
 		return exitDone
@@ -87,7 +97,7 @@ func exitOf(err error) int {
 		return exitUnanswered
 	case errors.Is(err, fabric.ErrNoFabric), errors.Is(err, fabric.ErrExposed), errors.Is(err, fabric.ErrRecords),
 		errors.Is(err, fabric.ErrMark), errors.Is(err, zone.ErrTools), errors.Is(err, zone.ErrForeignLedger),
-		errors.Is(err, streams.ErrStoreInUse), errors.As(err, &findings):
+		errors.Is(err, streams.ErrStoreInUse), errors.As(err, &file):
 		return exitLocalState
 	default:
 		return exitError
@@ -101,7 +111,10 @@ func (g *globals) report(err error) int {
 	if errors.As(err, &known) && known.err == nil {
 		return exit
 	}
-	what, mend := split(err.Error())
+	what, mend := err.Error(), ""
+	if g.started { // before, they are not this house's words
+		what, mend = split(what)
+	}
 	if mend == "" {
 		mend = exitCodes[exit].mend
 	}
@@ -117,10 +130,17 @@ func (g *globals) report(err error) int {
 }
 
 // split takes an error's text apart: by the habit of this house, what to do
-// stands after the last semicolon.
+// stands after the last semicolon. A colon there means that a cause follows,
+// unless it leads to a command to type. Several lines are several errors, each
+// with its own.
 func split(text string) (what, mend string) {
-	if i := strings.LastIndex(text, "; "); i >= 0 && !strings.Contains(text[i:], ": ") {
-		return text[:i], text[i+2:]
+	i := strings.LastIndex(text, "; ")
+	if i < 0 || strings.Contains(text, "\n") {
+		return text, ""
 	}
-	return text, ""
+	mend = text[i+2:]
+	if _, command, cause := strings.Cut(mend, ": "); cause && !strings.HasPrefix(command, "portcullis ") && !strings.HasPrefix(command, "chmod ") && !strings.HasPrefix(command, "chown ") {
+		return text, ""
+	}
+	return text[:i], mend
 }

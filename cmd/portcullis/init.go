@@ -6,7 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/fabric"
+	"github.com/portcullis-dev/portcullis/schemas"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 	"github.com/portcullis-dev/portcullis/zone"
 )
@@ -55,8 +57,11 @@ func (i *initFlags) ensure(dir string) (f *fabric.Fabric, created bool, err erro
 	if p.K > p.Enforcers {
 		return nil, false, usage(errors.New("--k is more than --enforcers; that many could never agree"))
 	}
+	if err := errors.Join(trust.CheckTrustDomain(p.TrustDomain), schemas.CheckName(p.Zone)); err != nil {
+		return nil, false, usage(err)
+	}
 	if f, err = fabric.Create(dir, p); err != nil {
-		return nil, false, err
+		return nil, false, &failure{exitLocalState, err}
 	}
 	return f, created, zone.EnsureTools(f, i.bank)
 }

@@ -81,7 +81,7 @@ type killLoop struct {
 }
 
 func newKillLoop(t *testing.T) *killLoop {
-	seed := uint64(time.Now().UnixNano()) //nolint:gosec // any number will do
+	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	l := &killLoop{
 		t: t, fabric: killLoopFabric(t), port: freePort(t), random: rand.New(rand.NewPCG(seed, 0)),
@@ -101,27 +101,39 @@ func newKillLoop(t *testing.T) *killLoop {
 
 // killLoopFabric is a new fabric without limits, which would only slow this down.
 func killLoopFabric(t *testing.T) *fabric.Fabric {
+	release := templateOf(t, "release.yaml", "directory.yaml", "tools.yaml", "policies/files.cedar")
+	release["limits.yaml"] = &fstest.MapFile{Data: []byte("limits: []\n")}
+	f := createFabric(t, filepath.Join(t.TempDir(), "data"), release)
+	must(t, os.MkdirAll(filepath.Join(f.FilesDir(), "out"), 0o700))
+	return f
+}
+
+// templateOf is a part of the default release's source, to be changed.
+func templateOf(t *testing.T, names ...string) fstest.MapFS {
+	t.Helper()
 	template, err := fabric.Template()
 	must(t, err)
 	release := fstest.MapFS{}
-	for _, name := range []string{"release.yaml", "directory.yaml", "tools.yaml", "policies/files.cedar"} {
+	for _, name := range names {
 		data, err := fs.ReadFile(template, name)
 		must(t, err)
 		release[name] = &fstest.MapFile{Data: data}
 	}
-	release["limits.yaml"] = &fstest.MapFile{Data: []byte("limits: []\n")}
-	f, err := fabric.Create(filepath.Join(t.TempDir(), "data"), fabric.Params{
-		TrustDomain: "kill.test", Zone: "home", Clock: time.Now, Release: release,
-	})
+	return release
+}
+
+// createFabric makes a fabric with a release of one's own.
+func createFabric(t *testing.T, dir string, release fs.FS) *fabric.Fabric {
+	t.Helper()
+	f, err := fabric.Create(dir, fabric.Params{TrustDomain: "test.portcullis", Zone: "home", Clock: time.Now, Release: release})
 	must(t, err)
-	must(t, os.MkdirAll(filepath.Join(f.FilesDir(), "out"), 0o700))
-	must(t, zone.EnsureTools(f, zone.DefaultBank))
+	must(t, zone.EnsureTools(f, freeAddress(t)))
 	return f
 }
 
 func freePort(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	must(t, err)
 	defer listener.Close()
 	_, port, err := net.SplitHostPort(listener.Addr().String())
@@ -405,7 +417,9 @@ func (l *killLoop) written() map[string]int {
 	counts := map[string]int{}
 	for worker := range killLoopWorkers {
 		data, err := os.ReadFile(filepath.Join(l.fabric.FilesDir(), "out", fmt.Sprintf("%d.txt", worker)))
-		must(l.t, err)
+		if !errors.Is(err, fs.ErrNotExist) { // nothing of this worker was executed: what was is compared elsewhere
+			must(l.t, err)
+		}
 		for line := range strings.Lines(string(data)) {
 			counts[strings.TrimSpace(line)]++
 		}

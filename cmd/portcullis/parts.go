@@ -116,7 +116,7 @@ func (g *globals) ready(role, name, url string) error {
 
 // orEnded is nil when a service stopped because it was told to.
 func orEnded(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	if ended(ctx, err) {
 		return nil
 	}
 	return err

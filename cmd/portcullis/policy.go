@@ -77,8 +77,7 @@ JSON: one object each: {"severity":"error"|"warning","code","at","policy","what"
 // lint finds what is wrong; a source that cannot even be read is findings too.
 func (p *policyFlags) lint() ([]fabric.Finding, error) {
 	source, err := p.source()
-	var problems policy.Problems
-	if errors.As(err, &problems) {
+	if problems, ok := errors.AsType[policy.Problems](err); ok {
 		return problems, nil
 	}
 	if err != nil {

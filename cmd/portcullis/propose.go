@@ -56,7 +56,7 @@ func required(c *cobra.Command, names ...string) {
 }
 
 // connectWithin bounds connecting where a person waits.
-const connectWithin = 5 * time.Second
+const connectWithin = 3 * time.Second
 
 func (g *globals) propose(ctx context.Context, flags *proposeFlags) error {
 	f, log, err := g.open()
@@ -105,10 +105,7 @@ func (g *globals) openAgent(ctx context.Context, f *fabric.Fabric, name string, 
 	}
 	if a, err = zone.Agent(ctx, conn, m, log); err != nil {
 		conn.Close()
-		if errors.Is(err, context.DeadlineExceeded) {
-			err = unreachable(err)
-		}
-		return nil, nil, err
+		return nil, nil, orUnreachable(err)
 	}
 	return a, func() { a.Close(); conn.Close() }, nil
 }

@@ -40,9 +40,15 @@ Start with:  portcullis up      a whole zone in one process
              portcullis demo    the story of a governed action, with real processes`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		PersistentPreRunE: func(*cobra.Command, []string) error {
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
+			// Cobra looks at these only after this function, too late to tell a wrong
+			// command line from a command that failed.
+			if err := errors.Join(c.ValidateRequiredFlags(), c.ValidateFlagGroups()); err != nil {
+				return err
+			}
 			g.started = true
-			return nil
+			_, err := g.logger()
+			return err
 		},
 	}
 	flags := root.PersistentFlags()
@@ -53,9 +59,10 @@ Start with:  portcullis up      a whole zone in one process
 	flags.StringVar(&g.natsContext, "context", "", "take the URL from this context of the nats command")
 	root.MarkFlagsMutuallyExclusive("server", "context")
 	root.AddCommand(
-		newInitCommand(g), newUpCommand(g), newServerCommand(g),
+		newInitCommand(g), newUpCommand(g), newServerCommand(g), newBrokerCommand(g),
 		newEnforcerCommand(g), newExecutorCommand(g), newSentinelCommand(g),
-		newProposeCommand(g), newEnrollCommand(g), newKeysCommand(g), newPolicyCommand(g),
+		newProposeCommand(g), newTailCommand(g), newShowCommand(g),
+		newHaltCommand(g), newResumeCommand(g), newReleaseCommand(g), newEnrollCommand(g), newKeysCommand(g), newPolicyCommand(g),
 		newDemoCommand(g), newVersionCommand(g),
 		newExitCodesTopic(),
 	)
@@ -142,7 +149,5 @@ func (g *globals) open() (*fabric.Fabric, *slog.Logger, error) {
 	return f, log, err
 }
 
-// ended reports whether a service stopped because it was told to.
-func ended(ctx context.Context, err error) bool {
-	return err == nil || ctx.Err() != nil && errors.Is(err, context.Canceled)
-}
+// ended reports whether something ended because it was told to.
+func ended(ctx context.Context, err error) bool { return err == nil || ctx.Err() != nil }

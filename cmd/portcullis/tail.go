@@ -175,7 +175,11 @@ func warmUp(ctx context.Context, f *fabric.Fabric, conn *streams.Conn, from uint
 	if err != nil {
 		return 0, err
 	}
-	return conn.SeqAt(ctx, first.Time.Add(-bounds.MaxDeadline-longestPulseLimit))
+	seq, err := conn.SeqAt(ctx, first.Time.Add(-bounds.MaxDeadline-longestPulseLimit))
+	if err != nil {
+		return 0, err
+	}
+	return max(seq, 2) - 1, nil // so that nothing lies between the moment and the beginning
 }
 
 const longestPulseLimit = time.Minute // that a release may state

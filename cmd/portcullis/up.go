@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"strings"
 	"time"
 
@@ -23,9 +23,12 @@ func newUpCommand(g *globals) *cobra.Command {
 		Short: "Run a whole zone in one process; make it first when it is new",
 		Long: `Runs everything of the data folder in one process: the broker with the ledger,
 enforcers, executors with their tools, sentinels, and a toy bank. A new folder is
-initialized first; the flags of init count then. Ctrl-C ends it.
+initialized first; the flags of init count then. Ctrl-C ends it. With --server or
+--context the broker is one elsewhere, whose accounts and streams its operator
+has set up.
 
-JSON: {"event":"running","created","data","trust_domain","zone","ledger","server","bank","parts":[{"role","name"}]}`,
+JSON: {"event":"running","created","data","trust_domain","zone","ledger","server","bank","parts":[{"role","name"}]};
+{"event":"refreshed","data"} when it took up what was enrolled meanwhile`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return g.runUp(c.Context(), &flags) },
 	}
@@ -57,7 +60,7 @@ func (g *globals) runUp(ctx context.Context, flags *initFlags) error {
 	defer tools.Close()
 	cfg.Port = flags.port
 	settled := g.quietStart()
-	z, err := startZone(ctx, cfg)
+	z, err := g.startZone(ctx, cfg)
 	if err != nil {
 		return orEnded(ctx, err)
 	}
@@ -73,7 +76,7 @@ func (g *globals) runUp(ctx context.Context, flags *initFlags) error {
 	if err := g.running(f, z, bank, created); err != nil {
 		return err
 	}
-	return orEnded(ctx, g.keepRunning(ctx, f, z, log))
+	return orEnded(ctx, g.keepRunning(ctx, f, z))
 }
 
 func startBank(ctx context.Context, f *fabric.Fabric) (*zone.Bank, error) {
@@ -84,8 +87,9 @@ func startBank(ctx context.Context, f *fabric.Fabric) (*zone.Bank, error) {
 	return zone.StartBank(ctx, c.Bank.Listen)
 }
 
-func startZone(ctx context.Context, cfg zone.Config) (*zone.Zone, error) {
-	z, err := zone.Open(ctx, cfg)
+// startZone starts everything, but for the broker if one elsewhere is named.
+func (g *globals) startZone(ctx context.Context, cfg zone.Config) (*zone.Zone, error) {
+	z, err := g.openZone(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -101,8 +105,24 @@ func startZone(ctx context.Context, cfg zone.Config) (*zone.Zone, error) {
 	return z, nil
 }
 
+func (g *globals) openZone(ctx context.Context, cfg zone.Config) (*zone.Zone, error) {
+	if g.server == "" && g.natsContext == "" {
+		return zone.Open(ctx, cfg)
+	}
+	broker, err := g.broker(cfg.Fabric)
+	if err != nil {
+		return nil, err
+	}
+	founding, cancel := context.WithTimeout(ctx, connectWithin)
+	defer cancel()
+	if err := zone.Found(founding, cfg.Fabric, broker, cfg.Logger); err != nil {
+		return nil, orUnreachable(err)
+	}
+	return zone.Join(cfg, broker.URL)
+}
+
 // keepRunning takes up what is enrolled meanwhile, until ctx ends or a part fails.
-func (g *globals) keepRunning(ctx context.Context, f *fabric.Fabric, z *zone.Zone, log *slog.Logger) error {
+func (g *globals) keepRunning(ctx context.Context, f *fabric.Fabric, z *zone.Zone) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	watched := make(chan error, 1)
@@ -111,8 +131,10 @@ func (g *globals) keepRunning(ctx context.Context, f *fabric.Fabric, z *zone.Zon
 			if err := z.Refresh(ctx); err != nil {
 				return fmt.Errorf("taking up what changed in %s: %w", f.Dir, err)
 			}
-			log.Info("took up what changed", "data", f.Dir)
-			return z.StartAll(ctx)
+			if err := z.StartAll(ctx); err != nil {
+				return err
+			}
+			return g.say(map[string]string{"event": "refreshed", "data": f.Dir}, "took up what changed in %s\n", f.Dir)
 		})
 	}()
 	select {
@@ -120,8 +142,7 @@ func (g *globals) keepRunning(ctx context.Context, f *fabric.Fabric, z *zone.Zon
 		return err
 	case err := <-z.Failed():
 		cancel()
-		<-watched
-		return err
+		return errors.Join(err, orEnded(ctx, <-watched))
 	}
 }
 

@@ -106,3 +106,6 @@ func (s *State) RevokedID(spiffeID string) bool { return s.banned[spiffeID] }
 
 // Governors returns the keys that may sign governance records now.
 func (s *State) Governors() map[trust.KeyID]trust.PublicKey { return s.governors }
+
+// Applied reports whether the record with this id took effect.
+func (s *State) Applied(id trust.Digest) bool { return s.applied[id] }

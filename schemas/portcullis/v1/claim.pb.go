@@ -98,9 +98,9 @@ type Claim struct {
 	Executor string `protobuf:"bytes,3,opt,name=executor,proto3" json:"executor,omitempty"`
 	// Random for each start of the executor's process.
 	Incarnation []byte `protobuf:"bytes,4,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
-	// Counts this incarnation's claims on this intent, from 0, so that no two have
-	// the same bytes: a copy of an earlier one never passes for a later one.
-	Attempt       uint32 `protobuf:"varint,5,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	// Grows with each claim of one incarnation, so that no two have the same bytes:
+	// a copy of an earlier claim never passes for a later one.
+	Number        uint32 `protobuf:"varint,5,opt,name=number,proto3" json:"number,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -163,9 +163,9 @@ func (x *Claim) GetIncarnation() []byte {
 	return nil
 }
 
-func (x *Claim) GetAttempt() uint32 {
+func (x *Claim) GetNumber() uint32 {
 	if x != nil {
-		return x.Attempt
+		return x.Number
 	}
 	return 0
 }
@@ -289,14 +289,14 @@ var File_portcullis_v1_claim_proto protoreflect.FileDescriptor
 
 const file_portcullis_v1_claim_proto_rawDesc = "" +
 	"\n" +
-	"\x19portcullis/v1/claim.proto\x12\rportcullis.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cportcullis/v1/envelope.proto\x1a\x1aportcullis/v1/reason.proto\"\xdb\x01\n" +
+	"\x19portcullis/v1/claim.proto\x12\rportcullis.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cportcullis/v1/envelope.proto\x1a\x1aportcullis/v1/reason.proto\"\xd9\x01\n" +
 	"\x05Claim\x12,\n" +
 	"\rintent_digest\x18\x01 \x01(\fB\a\xbaH\x04z\x02h R\fintentDigest\x127\n" +
 	"\x06intent\x18\x02 \x01(\v2\x17.portcullis.v1.PositionB\x06\xbaH\x03\xc8\x01\x01R\x06intent\x12&\n" +
 	"\bexecutor\x18\x03 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x04R\bexecutor\x12)\n" +
-	"\vincarnation\x18\x04 \x01(\fB\a\xbaH\x04z\x02h\x10R\vincarnation\x12\x18\n" +
-	"\aattempt\x18\x05 \x01(\rR\aattempt\"\xdf\x03\n" +
+	"\vincarnation\x18\x04 \x01(\fB\a\xbaH\x04z\x02h\x10R\vincarnation\x12\x16\n" +
+	"\x06number\x18\x05 \x01(\rR\x06number\"\xdf\x03\n" +
 	"\aOutcome\x12,\n" +
 	"\rintent_digest\x18\x01 \x01(\fB\a\xbaH\x04z\x02h R\fintentDigest\x125\n" +
 	"\x05claim\x18\x02 \x01(\v2\x17.portcullis.v1.PositionB\x06\xbaH\x03\xc8\x01\x01R\x05claim\x129\n" +

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
+
+	"github.com/portcullis-dev/portcullis/core/governance"
+)
+
+// TestGovernSession halts, resumes and publishes on a running zone;
+// testdata/govern.txt reads as a governor's day.
+func TestGovernSession(t *testing.T) {
+	s := &session{t: t, data: filepath.Join(t.TempDir(), "data")}
+	transfer := func(amount string) []string {
+		return []string{"--json", "propose", "--as", "scout", "--tool", "transfer", "--resource", "acme", "--arg", "to=acme", "--arg", "amount=" + amount, "--arg", "currency=EUR"}
+	}
+	_, stderr, exit := cli(t, "--data", s.data, "init", "--port", freePort(t), "--bank", freeAddress(t))
+	if exit != exitDone {
+		t.Fatal(stderr)
+	}
+	s.note("Nothing runs.")
+	s.run("halt", "--reason", "drill")
+	serve(t, s.data, "up")
+	s.note("A halt says its scope and why.")
+	s.run("halt")
+	s.run("halt", "--reason", "drill", "--scope", "planet")
+	s.run("resume")
+	s.run("halt", "--reason", "the bank called", "--scope", "tool:transfer")
+	s.run(transfer("250")...)
+	s.run("propose", "--as", "scout", "--tool", "file-read", "--resource", "reports/q3.txt", "--arg", "path=reports/q3.txt")
+	s.run("--json", "halt", "--reason", "drill", "--scope", "session:scout#s1")
+	s.run("--json", "resume")
+	s.run("resume", "--all")
+	s.run("resume", "beef", "--reason", "over")
+	s.run("resume", "--all", "--reason", "the bank called again")
+	s.run(transfer("250")...)
+	s.note("A release that its own tests find fault with is not published.")
+	s.run("release", "publish")
+	replaceIn(t, filepath.Join(s.data, "release", "policies", "money.cedar"), "amount <= 1000", "amount <= 2000")
+	s.run("release", "publish")
+	replaceIn(t, filepath.Join(s.data, "release", "tests", "money.yaml"), "amount: 1001", "amount: 2001")
+	s.run("release", "publish")
+	s.run(transfer("1500")...)
+	golden(t, "govern.txt", regexp.MustCompile(`(?m)^[0-9a-f]{8}\b|resume [0-9a-f]{8}\b|"position":\d+|position \d+| at \d+`).ReplaceAllString(s.normal(), "…"))
+}
+
+func replaceIn(t *testing.T, path, old, with string) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	must(t, err)
+	if !strings.Contains(string(data), old) {
+		t.Fatalf("%s has no %q", path, old)
+	}
+	must(t, os.WriteFile(path, []byte(strings.ReplaceAll(string(data), old, with)), 0o600))
+}
+
+func TestBrokerConfig(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	if _, stderr, exit := cli(t, "--data", data, "init"); exit != exitDone {
+		t.Fatal(stderr)
+	}
+	text, stderr, exit := cli(t, "--data", data, "broker", "config", "--listen", "127.0.0.1:4999", "--store", "/var/lib/portcullis")
+	if exit != exitDone || !strings.Contains(text, "port: 4999") || !strings.Contains(text, `"/var/lib/portcullis"`) || !strings.Contains(text, "home_scout") {
+		t.Fatalf("exit %d, %s\n%s", exit, stderr, text)
+	}
+	for _, listen := range []string{"4999", "127.0.0.1:nats"} {
+		if _, stderr, exit := cli(t, "--data", data, "broker", "config", "--listen", listen); exit != exitUsage {
+			t.Errorf("--listen %s: exit %d, %s", listen, exit, stderr)
+		}
+	}
+	if _, stderr, exit := cli(t, "--data", data, "--server", "nats://127.0.0.1:1", "broker", "found"); exit != exitUnreachable {
+		t.Errorf("founding where nobody listens: exit %d, %s", exit, stderr)
+	}
+}
+
+// TestScopesAreReadAsTheyAreSpelt is here because people type them here.
+func TestScopesAreReadAsTheyAreSpelt(t *testing.T) {
+	for text, spelt := range map[string]string{
+		"global": "global", "zone": "zone:home", "tool:transfer": "tool:transfer",
+		"agent:scout":      "agent:spiffe://example.test/home/agent/scout",
+		"session:scout#s1": "session:spiffe://example.test/home/agent/scout#s1",
+	} {
+		scope, err := governance.ParseScope(text, "example.test", "home")
+		if err != nil || governance.ScopeString(scope) != spelt || scope.GetKind() == pb.ScopeKind_SCOPE_KIND_UNSPECIFIED {
+			t.Errorf("%s: %v, %v", text, scope, err)
+		}
+	}
+	for _, text := range []string{"", "globe", "global:x", "zone:other", "tool:", "tool:A b", "agent:", "session:scout", "session:#s1", "session:scout#"} {
+		if scope, err := governance.ParseScope(text, "example.test", "home"); err == nil {
+			t.Errorf("%q is accepted as %v", text, scope)
+		}
+	}
+}
