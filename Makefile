@@ -50,7 +50,7 @@ check: vet gen-check lint build ## All gates before a commit: vet, generated fil
 
 .PHONY: vet
 vet: ## Compile everything, tests too, and run go vet
-	$(GO) vet $(PKGS)
+	$(GO) vet -tags faults $(PKGS)
 
 .PHONY: lint
 lint: $(TOOLS) ## Lint Go and schemas, formatting too; refuse breaking schema changes
@@ -63,6 +63,10 @@ lint: $(TOOLS) ## Lint Go and schemas, formatting too; refuse breaking schema ch
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME; stop at the first crash
 	@house/fuzz.sh $(FUZZTIME) $(PKGS)
+
+.PHONY: faults
+faults: ## Fail disks under real processes (Linux; needs strace, unshare and mount)
+	$(GO) test -tags faults -run '^TestFault' -count=1 -timeout=20m ./cmd/portcullis
 
 .PHONY: kill-loop
 kill-loop: ## Kill real processes ROUNDS times; no acknowledged record lost, no action repeated

@@ -53,7 +53,7 @@ func TestAnAllowedIntentIsActedUponOnce(t *testing.T) {
 func TestAClaimThatIsStoredLateIsAbandoned(t *testing.T) {
 	s := newStage(t)
 	s.open(quick, nil)
-	s.claims.holding(true)
+	s.claims.keep()
 	in := s.Propose("s", time.Minute)
 	s.Allow("e1", in)
 	s.Eventually("a claim", func() bool { return len(s.claims.kept()) == 1 })
@@ -71,7 +71,7 @@ func TestAClaimThatIsStoredLateIsAbandoned(t *testing.T) {
 func TestAClaimThatIsStoredInTimeIsActedUpon(t *testing.T) {
 	s := newStage(t)
 	s.open(quick, nil)
-	s.claims.holding(true)
+	s.claims.keep()
 	in := s.Propose("s", time.Minute)
 	s.Allow("e1", in)
 	s.Eventually("a claim", func() bool { return len(s.claims.kept()) == 1 })
@@ -86,7 +86,7 @@ func TestAClaimThatIsStoredInTimeIsActedUpon(t *testing.T) {
 func withoutPulse(t *testing.T) (s *stage, in feedtest.Intent) {
 	s = newStage(t, func(r *pb.Release) { r.Bounds.PulseLimit = durationpb.New(2 * time.Second) })
 	s.open(quick, nil)
-	s.claims.holding(true)
+	s.claims.keep()
 	in = s.Propose("s", time.Minute)
 	s.Allow("e1", in)
 	s.Eventually("a claim", func() bool { return len(s.claims.kept()) == 1 })
@@ -130,7 +130,7 @@ func TestAVoidClaimIsNotRepeated(t *testing.T) {
 	tests := map[string]func(s *stage, in feedtest.Intent){
 		"another was first": func(s *stage, in feedtest.Intent) { s.Claim("x2", in, [16]byte{1}) },
 		"halted":            func(s *stage, _ feedtest.Intent) { s.Govern(trusttest.Halt(pb.ScopeKind_SCOPE_KIND_TOOL, "read")) },
-		"agent revoked": func(s *stage, in feedtest.Intent) {
+		"agent revoked": func(s *stage, _ feedtest.Intent) {
 			s.Govern(trusttest.RevokeIdentity(s.Member("alice").ID))
 		},
 		"another epoch": func(s *stage, _ feedtest.Intent) { s.Govern(trusttest.Halt(pb.ScopeKind_SCOPE_KIND_TOOL, "pay")) },
@@ -139,7 +139,7 @@ func TestAVoidClaimIsNotRepeated(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
 			s.open(quick, nil)
-			s.claims.holding(true)
+			s.claims.keep()
 			in := s.Propose("s", time.Minute)
 			s.Allow("e1", in)
 			s.Eventually("a claim", func() bool { return len(s.claims.kept()) == 1 })
@@ -196,7 +196,7 @@ func TestTheEndWaitsForOutcomes(t *testing.T) {
 func TestTheEndAbandonsClaimsOnTheirWay(t *testing.T) {
 	s := newStage(t)
 	s.open(quick, nil)
-	s.claims.holding(true)
+	s.claims.keep()
 	in := s.Propose("s", time.Minute)
 	s.Allow("e1", in)
 	s.Eventually("a claim", func() bool { return len(s.claims.kept()) == 1 })
@@ -392,7 +392,7 @@ func TestWhatDisarms(t *testing.T) {
 func TestAClaimReadWhileDisarmedIsAbandoned(t *testing.T) {
 	s := newStage(t)
 	s.open(quick, nil)
-	s.claims.holding(true)
+	s.claims.keep()
 	in := s.Propose("s", time.Minute)
 	s.Allow("e1", in)
 	s.Eventually("a claim", func() bool { return len(s.claims.kept()) == 1 })

@@ -147,6 +147,7 @@ func (l *loop) record(f *ledger.Fold, rec ledger.Record, decisions []*pb.Decisio
 	case schemas.KindDecision:
 		for i, d := range decisions {
 			if q := l.book.Decide(f, rec.Token, rec.Signer.ID, rec.Items[i], d); q != nil {
+				f.RaiseLogTime(q.GetLogTime().AsTime())
 				l.decided(f, q)
 			}
 		}

@@ -106,11 +106,12 @@ func (l *loop) runDeadline(d *pb.Decision) time.Time {
 	return deadline
 }
 
-// handle calls the handler; a panic is an error.
+// handle calls the handler. Where a panic came from, nobody can tell what was
+// done before it.
 func handle(ctx context.Context, h Handler, a Action) (result Result, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("the handler of %s panicked: %v\n%s", a.Intent.GetTool(), p, debug.Stack())
+			err = fmt.Errorf("%w: the handler of %s panicked: %v\n%s", ErrIndeterminate, a.Intent.GetTool(), p, debug.Stack())
 		}
 	}()
 	return h.Handle(ctx, a)

@@ -69,10 +69,10 @@ func (h *hands) AppendAsync(ctx context.Context, subject string, data []byte, do
 	return h.conn.AppendAsync(ctx, subject, data, done)
 }
 
-func (h *hands) holding(hold bool) {
+func (h *hands) keep() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.hold = hold
+	h.hold = true
 }
 
 func (h *hands) kept() []held {
@@ -218,7 +218,7 @@ func quick(context.Context, Action) (Result, error) { return Result{Data: []byte
 // goroutines are those that run code of a package.
 func goroutines(pkg string) (stacks []string) {
 	buf := make([]byte, 1<<22)
-	for _, stack := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+	for stack := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
 		if strings.Contains(stack, pkg) && !strings.Contains(stack, "testing.tRunner") {
 			stacks = append(stacks, stack)
 		}

@@ -11,14 +11,17 @@ import (
 
 // Config is the world of one run. It stays as it is while steps are cut away.
 type Config struct {
-	Threshold int              // k: enforcers that must sign the same decision, of 3
-	Liars     int              // enforcers that sign ALLOW for everything, from e1 on
-	Bold      bool             // executors bid at every chance and never disarm: the book alone stops them
-	Prompt    bool             // pulses are appended the moment they are made
-	Copies    bool             // the broker, or someone with its powers, appends old bytes again
-	Withholds bool             // the broker withholds governance and pulses from executors
-	LyingTime bool             // the broker's timestamps are off by up to maxSkew, forward and back
-	Rates     map[string]int64 // boot clocks: nanoseconds per true microsecond, by node
+	Threshold int  // k: enforcers that must sign the same decision, of 3
+	Liars     int  // enforcers that sign ALLOW for everything, from e1 on
+	Bold      bool // executors bid at every chance and never disarm: the book alone stops them
+	Prompt    bool // pulses are appended the moment they are made
+	Copies    bool // the broker, or someone with its powers, appends old bytes again
+	// WithholdsPulses lets the broker withhold pulses from executors: more than S2
+	// is promised for, so no run has it unless it is asked for by name.
+	WithholdsPulses bool
+	Withholds       bool             // the broker withholds governance from executors
+	LyingTime       bool             // the broker's timestamps are off by up to maxSkew, forward and back
+	Rates           map[string]int64 // boot clocks: nanoseconds per true microsecond, by node
 }
 
 // The durations of every release here: short, so that a run of a few hundred

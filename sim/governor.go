@@ -27,7 +27,7 @@ func governed(data []byte, record *pb.Governance, t Truth) message {
 	return message{schemas.Subject(trusttest.ZoneName, schemas.KindGovernance, ""), data, t}
 }
 
-// halts are the scopes that governors halt.
+// scopes are what that governors halt.
 func (w *World) scopes() []*pb.Scope {
 	alice := w.alice.member.SPIFFE()
 	return []*pb.Scope{
@@ -42,9 +42,12 @@ func (w *World) scopes() []*pb.Scope {
 
 func (w *World) halt(a uint32) {
 	scopes := w.scopes()
-	scope := scopes[int(a)%len(scopes)]
+	w.send(nil, w.haltOf(scopes[int(a)%len(scopes)]), nil)
+}
+
+func (w *World) haltOf(scope *pb.Scope) message {
 	record := &pb.Governance{Record: &pb.Governance_Halt{Halt: &pb.Halt{Scope: scope, Reason: "the simulator halts"}}}
-	w.send(nil, w.govern(record, 1, "halt of "+scopeText(scope)), nil)
+	return w.govern(record, 1, "halt of "+scopeText(scope))
 }
 
 func scopeText(s *pb.Scope) string {

@@ -56,6 +56,9 @@ func setArguments(in *pb.Intent, text string) {
 
 // mischief is what bob does.
 func (g *agent) mischief(a, b uint32) {
+	if a%8 == 0 {
+		a = uint32(len(tricks)) - 1 //nolint:gosec // sessions are many or they are not limited
+	}
 	switch a %= uint32(len(tricks)) + 3; a { //nolint:gosec // a handful
 	case uint32(len(tricks)): //nolint:gosec // a handful
 		if g.last != nil {

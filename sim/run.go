@@ -54,7 +54,7 @@ func (w *World) play(s Step) {
 	case OpMischief:
 		w.bob.mischief(s.A, s.B)
 	case OpPoke:
-		node.poke(uint64(1 + s.B%8))
+		node.poke(uint64(s.B % 9))
 	case OpLand:
 		w.landStep(s)
 	case OpRun:
@@ -78,15 +78,24 @@ func (w *World) play(s Step) {
 	case OpForge:
 		w.forge(s.A)
 	case OpWithhold:
-		if w.cfg.Withholds {
-			kinds := []schemas.Kind{schemas.KindGovernance, schemas.KindPulse}
-			x.node.hide[kinds[s.B%2]] += int(1 + s.B/2%3)
-		}
+		w.withhold(x.node, s)
 	case OpSkew:
 		if w.cfg.LyingTime {
 			w.lie = time.Duration(int64(s.A)%int64(2*maxSkew)) - maxSkew
 		}
+	case OpAmbush:
+		w.ambush(s)
 	case opCount:
+	}
+}
+
+// withhold keeps the next few records of a kind from an executor.
+func (w *World) withhold(n *node, s Step) {
+	switch {
+	case w.cfg.Withholds:
+		n.hide[schemas.KindGovernance] += int(1 + s.B%3)
+	case w.cfg.WithholdsPulses:
+		n.hide[schemas.KindPulse] += int(1 + s.B%3)
 	}
 }
 

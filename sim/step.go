@@ -33,6 +33,7 @@ const (
 	OpForge              // forgery A is appended
 	OpWithhold           // executor A will not see the next records of kind B
 	OpSkew               // the broker's clock is off
+	OpAmbush             // whatever move A is worst for an executor at this moment
 	opCount
 )
 
@@ -52,7 +53,7 @@ func (s Step) String() string {
 var weights = [opCount]int{
 	OpTick: 30, OpWait: 2, OpPropose: 22, OpMischief: 7, OpPoke: 18, OpLand: 14, OpRun: 8, OpPulse: 7,
 	OpHalt: 3, OpResume: 6, OpRelease: 1, OpRevoke: 1, OpTrip: 1, OpCrash: 1, OpStart: 3, OpPause: 4, OpJump: 1,
-	OpCut: 2, OpCopy: 7, OpForge: 4, OpWithhold: 3, OpSkew: 2,
+	OpCut: 2, OpCopy: 7, OpForge: 4, OpWithhold: 3, OpSkew: 2, OpAmbush: 8,
 }
 
 // NewSteps draws n steps.

@@ -43,6 +43,9 @@ func (t *twin) Claimed(intent trust.Digest) bool {
 }
 
 func (t *twin) Expire(now time.Time) {
+	if t.w.flaw.is(claimUnchecked, pb.Reason_REASON_CLAIM_EXPIRED) {
+		return // what is forgotten cannot be claimed either
+	}
 	for digest, h := range t.intents {
 		if !h.deadline.After(now) {
 			delete(t.intents, digest)

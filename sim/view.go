@@ -1,13 +1,13 @@
 package sim
 
 import (
+	"time"
+
 	"github.com/portcullis-dev/portcullis/core/governance"
 	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/schemas"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
-
-	"time"
 )
 
 // view is a node's fold as core/permit sees it, with the mistakes that a flawed

@@ -79,12 +79,14 @@ func TestAContextsOtherWaysToLogIn(t *testing.T) {
 	}{
 		"user": {
 			server.Options{Username: "u", Password: "p"},
-			fields{"user": "u", "password": "p"}, fields{"user": "u", "password": "q"},
+			fields{"user": "u", "password": "p"},
+			fields{"user": "u", "password": "q"},
 		},
 		"token": {server.Options{Authorization: "t"}, fields{"token": "t"}, fields{"token": "u"}},
 		"user and authority": {
 			server.Options{Username: "u", Password: "p", TLS: true, TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS13}},
-			fields{"user": "u", "password": "p", "ca": ca}, fields{"user": "u", "password": "q", "ca": ca},
+			fields{"user": "u", "password": "p", "ca": ca},
+			fields{"user": "u", "password": "q", "ca": ca},
 		},
 	}
 	for name, tt := range tests {

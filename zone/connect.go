@@ -10,10 +10,11 @@ import (
 )
 
 // Broker says where a zone's broker is: an embedded server in this process, or
-// a URL. If both are set, Server wins.
+// a URL, or a context of the nats command. The first that is set counts.
 type Broker struct {
-	Server *streams.Server
-	URL    string
+	Server  *streams.Server
+	Context string
+	URL     string
 }
 
 // Connect connects a member to the broker, as itself.
@@ -28,7 +29,11 @@ func (b Broker) ConnectGovernor(ctx context.Context, g *fabric.Governor, log *sl
 
 func (b Broker) connect(ctx context.Context, zone, name string, seed []byte, log *slog.Logger) (*streams.Conn, error) {
 	cfg := streams.ConnConfig{Server: b.Server, Seed: seed, Zone: zone, Name: name, Logger: log}
-	if b.Server == nil {
+	switch {
+	case b.Server != nil:
+	case b.Context != "":
+		cfg.Context = b.Context
+	default:
 		cfg.URL = b.URL
 	}
 	conn, err := streams.Connect(ctx, cfg)

@@ -30,7 +30,7 @@ func TestABrokerOfOnesOwn(t *testing.T) {
 	must(t, zone.FoundAt(t.Context(), f, url, log)) // changes nothing
 
 	w := &live{t: t, fabric: f, config: zone.Config{Fabric: f, Logger: log, Handlers: handlersOf(nothing)}}
-	z, err := zone.Join(w.config, url)
+	z, err := zone.Join(w.config, zone.Broker{URL: url})
 	must(t, err)
 	w.Zone = z
 	t.Cleanup(z.Close)

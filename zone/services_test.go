@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -196,7 +197,7 @@ func TestAHandlerThatFailsOrPanicsIsReported(t *testing.T) {
 	})
 	a := w.agent("scout")
 	_, err := a.Propose(t.Context(), readFile(20*time.Second))
-	notExecuted(t, err, pb.Status_STATUS_FAILED, pb.Reason_REASON_RUN_FAILED)
+	notExecuted(t, err, pb.Status_STATUS_INDETERMINATE, pb.Reason_REASON_RUN_UNCERTAIN)
 	_, err = a.Propose(t.Context(), agent.Request{Tool: "file-read", Resource: "other.txt", Arguments: json.RawMessage(`{"path":"other.txt"}`), Timeout: 20 * time.Second})
 	notExecuted(t, err, pb.Status_STATUS_FAILED, pb.Reason_REASON_RUN_FAILED)
 }
@@ -396,5 +397,18 @@ func TestQuorumOfTwoOfThree(t *testing.T) {
 		if string(out.Result) != "x2" {
 			t.Fatal(fmt.Errorf("action %d was done by %s", i, out.Result))
 		}
+	}
+}
+
+// TestAGuestIsRefusedWithTheReason: what the directory does not grant is refused
+// before any policy is asked to grant it.
+func TestAGuestIsRefusedWithTheReason(t *testing.T) {
+	w := liveOf(t, nothing)
+	_, err := w.agent("mallory").Propose(t.Context(), agent.Request{
+		Tool: "transfer", Resource: "mallory", Arguments: json.RawMessage(`{"to":"mallory","amount":1,"currency":"EUR"}`), Timeout: 20 * time.Second,
+	})
+	var refused *agent.Refused
+	if !errors.As(err, &refused) || !slices.Contains(refused.Reasons, pb.Reason_REASON_TOOL_FORBIDDEN) || refused.DecidedAt.Seq == 0 {
+		t.Fatalf("got %v, want a refusal for tool.forbidden at a position", err)
 	}
 }

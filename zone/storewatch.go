@@ -20,7 +20,7 @@ func (z *Zone) watchStore(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		err := z.server.StoreFault()
+		err := z.at.Server.StoreFault()
 		if err == nil || ctx.Err() != nil {
 			continue
 		}

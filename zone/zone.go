@@ -36,9 +36,8 @@ type Config struct {
 // Zone is the members that were started in one process, and its broker unless
 // that runs elsewhere. Safe for concurrent use.
 type Zone struct {
-	cfg    Config
-	server *streams.Server // nil when the broker runs elsewhere
-	url    string          // of the broker
+	cfg Config
+	at  Broker
 
 	mu      sync.Mutex
 	members map[trust.Identity]*member
@@ -68,8 +67,7 @@ func Open(ctx context.Context, cfg Config) (*Zone, error) {
 	if err != nil {
 		return nil, err
 	}
-	z := newZone(cfg, server.URL())
-	z.server = server
+	z := newZone(cfg, Broker{Server: server, URL: server.URL()})
 	if err := Found(ctx, cfg.Fabric, z.Broker(), cfg.Logger); err != nil {
 		server.Shutdown()
 		return nil, err
@@ -81,22 +79,22 @@ func Open(ctx context.Context, cfg Config) (*Zone, error) {
 
 // Join is Open for a broker that runs elsewhere, whose ledger somebody else
 // brings up to date. Nothing is connected before a member is started.
-func Join(cfg Config, url string) (*Zone, error) {
-	if cfg.Fabric == nil || cfg.Logger == nil || url == "" {
-		return nil, errors.New("zone: Fabric, Logger and the broker's URL are required")
+func Join(cfg Config, at Broker) (*Zone, error) {
+	if cfg.Fabric == nil || cfg.Logger == nil || at == (Broker{}) {
+		return nil, errors.New("zone: Fabric, Logger and where the broker is are required")
 	}
-	return newZone(cfg, url), nil
+	return newZone(cfg, at), nil
 }
 
-func newZone(cfg Config, url string) *Zone {
-	return &Zone{cfg: cfg, url: url, members: make(map[trust.Identity]*member), failed: make(chan error, 1)}
+func newZone(cfg Config, at Broker) *Zone {
+	return &Zone{cfg: cfg, at: at, members: make(map[trust.Identity]*member), failed: make(chan error, 1)}
 }
 
 // Broker is the zone's broker.
-func (z *Zone) Broker() Broker { return Broker{Server: z.server, URL: z.url} }
+func (z *Zone) Broker() Broker { return z.at }
 
 // URL is where others connect to the broker.
-func (z *Zone) URL() string { return z.url }
+func (z *Zone) URL() string { return z.at.URL }
 
 // Failed yields the error of the first member that ended by itself, or the fault
 // of the embedded broker's store.
@@ -105,14 +103,14 @@ func (z *Zone) Failed() <-chan error { return z.failed }
 // Reload lets participants connect that were enrolled since the broker started.
 // A broker elsewhere is reloaded by whoever runs it.
 func (z *Zone) Reload() error {
-	if z.server == nil {
+	if z.at.Server == nil {
 		return nil
 	}
 	participants, err := Participants(z.cfg.Fabric)
 	if err != nil {
 		return err
 	}
-	return z.server.Reload(participants)
+	return z.at.Server.Reload(participants)
 }
 
 // StartAll starts every enforcer, executor and sentinel of the directory whose
@@ -243,10 +241,10 @@ func (z *Zone) Close() {
 			z.Stop(role, name)
 		}
 	}
-	if z.server != nil {
+	if z.at.Server != nil {
 		z.unwatch()
 		z.watch.Wait()
-		z.server.Shutdown()
+		z.at.Server.Shutdown()
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -60,16 +61,20 @@ func (l *killLoop) load() (stop func()) {
 	}
 }
 
-// awaitLog waits until a part has logged something.
-func (l *killLoop) awaitLog(part, text string) {
+// awaitLog waits until a part has logged one of some texts.
+func (l *killLoop) awaitLog(part string, texts ...string) {
 	l.t.Helper()
 	deadline := time.Now().Add(killLoopPatience)
-	for !strings.Contains(l.parts[part].Log(), text) {
+	for !containsAny(l.parts[part].Log(), texts) {
 		if time.Now().After(deadline) {
-			l.t.Fatalf("%s did not log %q", part, text)
+			l.t.Fatalf("%s did not log any of %q", part, texts)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
+}
+
+func containsAny(log string, texts []string) bool {
+	return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(log, text) })
 }
 
 // acknowledged is how many of the test's own records the broker has acknowledged.

@@ -25,10 +25,12 @@ type initFlags struct {
 	port    int
 	bank    string
 	relaxed bool
+	given   func(flag string) bool // whether the command line has it
 }
 
 func (i *initFlags) register(c *cobra.Command) {
 	flags := c.Flags()
+	i.given = flags.Changed
 	flags.StringVar(&i.params.TrustDomain, "trust-domain", defaultTrustDomain, "trust domain of every identity")
 	flags.StringVar(&i.params.Zone, "zone", defaultZone, "name of the zone")
 	flags.IntVar(&i.params.Enforcers, "enforcers", 1, "how many enforcers")
@@ -41,14 +43,21 @@ func (i *initFlags) register(c *cobra.Command) {
 	flags.BoolVar(&i.relaxed, "relaxed-sync-may-lose-records", false, "acknowledge records before they are on the disk")
 }
 
-// ensure makes the fabric unless the folder has it already.
+// ensure makes the fabric unless the folder has it already. A trust domain or a
+// zone that was named must be the folder's; one that was not is whatever it is.
 func (i *initFlags) ensure(dir string) (f *fabric.Fabric, created bool, err error) {
-	_, err = fabric.Open(dir)
+	f, err = fabric.Open(dir)
 	created = errors.Is(err, fabric.ErrNoFabric)
 	if err != nil && !created {
 		return nil, false, err
 	}
 	p := i.params
+	if f != nil && !i.given("trust-domain") {
+		p.TrustDomain = f.TrustDomain
+	}
+	if f != nil && !i.given("zone") {
+		p.Zone = f.Zone
+	}
 	p.Clock = time.Now
 	p.NATS.Port = i.port
 	if i.relaxed {

@@ -49,7 +49,7 @@ func (g *globals) runPart(ctx context.Context, role pb.Role, name string) error 
 	if err != nil {
 		return err
 	}
-	url, err := g.url(f)
+	broker, err := g.broker(f)
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (g *globals) runPart(ctx context.Context, role pb.Role, name string) error 
 		return err
 	}
 	defer tools.Close()
-	z, err := zone.Join(cfg, url)
+	z, err := zone.Join(cfg, broker)
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (g *globals) runPart(ctx context.Context, role pb.Role, name string) error 
 		return orEnded(ctx, err)
 	}
 	settled()
-	if err := g.ready(trust.RoleName(role), name, url); err != nil {
+	if err := g.ready(trust.RoleName(role), name, broker.URL); err != nil {
 		return err
 	}
 	select {
@@ -156,10 +156,29 @@ func (g *globals) runServer(ctx context.Context, port int) error {
 	if err := g.ready("server", "", z.URL()); err != nil {
 		return err
 	}
-	return orEnded(ctx, zone.Watch(ctx, f, watchInterval, func() error {
-		if err := z.Refresh(ctx); err != nil {
-			return fmt.Errorf("taking up what changed in %s: %w", f.Dir, err)
-		}
-		return nil
-	}))
+	return orEnded(ctx, g.keepServing(ctx, f, z))
+}
+
+// keepServing takes up who is enrolled meanwhile, until ctx ends or the store
+// fails: a broker that stores nothing is no broker.
+func (g *globals) keepServing(ctx context.Context, f *fabric.Fabric, z *zone.Zone) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	watched := make(chan error, 1)
+	go func() {
+		watched <- zone.Watch(ctx, f, watchInterval, func() error {
+			if err := z.Refresh(ctx); err != nil {
+				return fmt.Errorf("taking up what changed in %s: %w", f.Dir, err)
+			}
+			return nil
+		})
+	}()
+	select {
+	case err := <-watched:
+		return err
+	case err := <-z.Failed():
+		cancel()
+		<-watched
+		return err
+	}
 }

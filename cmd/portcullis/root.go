@@ -108,7 +108,7 @@ func (g *globals) url(f *fabric.Fabric) (string, error) {
 // broker is the broker as a place to connect to.
 func (g *globals) broker(f *fabric.Fabric) (zone.Broker, error) {
 	url, err := g.url(f)
-	return zone.Broker{URL: url}, err
+	return zone.Broker{URL: url, Context: g.natsContext}, err
 }
 
 // logger writes to standard error, as text or as JSON.

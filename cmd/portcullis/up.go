@@ -118,7 +118,7 @@ func (g *globals) openZone(ctx context.Context, cfg zone.Config) (*zone.Zone, er
 	if err := zone.Found(founding, cfg.Fabric, broker, cfg.Logger); err != nil {
 		return nil, orUnreachable(err)
 	}
-	return zone.Join(cfg, broker.URL)
+	return zone.Join(cfg, broker)
 }
 
 // keepRunning takes up what is enrolled meanwhile, until ctx ends or a part fails.
