@@ -298,7 +298,7 @@ func TestHandlersAreTakenAtTheirWord(t *testing.T) {
 		{"cannot_tell", func(context.Context, Action) (Result, error) {
 			return Result{}, fmt.Errorf("the connection broke: %w", ErrIndeterminate)
 		}, pb.Status_STATUS_INDETERMINATE, pb.Reason_REASON_RUN_UNCERTAIN, nil},
-		{"panics", func(context.Context, Action) (Result, error) { panic("no") }, pb.Status_STATUS_FAILED, pb.Reason_REASON_RUN_FAILED, nil},
+		{"panics", func(context.Context, Action) (Result, error) { panic("no") }, pb.Status_STATUS_INDETERMINATE, pb.Reason_REASON_RUN_UNCERTAIN, nil},
 		{"has_much_to_say", func(context.Context, Action) (Result, error) { return Result{Data: large}, nil }, pb.Status_STATUS_EXECUTED, 0, large},
 	}
 	s := newStage(t)

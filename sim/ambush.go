@@ -5,19 +5,45 @@ import (
 	"time"
 
 	"github.com/portcullis-dev/portcullis/core/ledger"
+	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 )
 
 // ambush is what an adversary does who sees everything: faults that seldom meet
-// by chance, at the moment when they hurt. It picks the first executor that has
-// a claim under way; without one nothing happens.
+// by chance, at the moment when they hurt. It waits for an executor that is
+// about to act, gives it something to do if need be, and strikes.
 func (w *World) ambush(s Step) {
-	for i := range w.executors {
-		x := w.executors[(int(s.B)+i)%len(w.executors)]
-		if x.node.able() && !x.node.cut && len(x.bids)+len(x.ready)+len(x.later) > 0 {
-			w.strike(x, s)
+	if m, some := w.resumption(2, "resume"); some && s.A/8%2 == 0 {
+		w.append(m)
+	}
+	w.sentinel.pulse()
+	w.landOf(w.sentinel.node)
+	in := w.alice.next("s0", s.B, s.A)
+	w.alice.propose([]*pb.Intent{in}, [][]byte{w.alice.moved(in)}, "alice walks into an ambush")
+	for range 6 {
+		w.tick(5 * time.Millisecond)
+		if w.failure != nil {
 			return
 		}
+		for _, x := range w.executors {
+			if x.node.able() && !x.node.cut && x.promising() {
+				w.strike(x, s)
+				return
+			}
+		}
 	}
+}
+
+// promising reports whether the executor has something in hand that may well
+// become an act.
+func (x *executor) promising() bool {
+	f := x.node.fold
+	for _, b := range x.bids {
+		d := b.decision
+		if d.GetVerdict() == pb.Verdict_VERDICT_ALLOW && d.GetEpoch() == f.Governance().Epoch() && d.GetDeadline().AsTime().After(f.LogTime()) {
+			return true
+		}
+	}
+	return len(x.ready) > 0
 }
 
 func (w *World) strike(x *executor, s Step) {
@@ -36,8 +62,7 @@ func (w *World) strike(x *executor, s Step) {
 		x.node.poke(math.MaxUint64)
 		w.append(w.haltAll())
 		x.node.frozen = w.now + freeze
-	case 3: // it claims, dies, and its claims are stored when it lives again
-		x.node.poke(math.MaxUint64)
+	case 3: // it dies, and its claims are stored when it lives again
 		x.node.crash()
 		x.node.start()
 		x.node.poke(math.MaxUint64)
@@ -45,12 +70,20 @@ func (w *World) strike(x *executor, s Step) {
 	case 4: // it stands still before its claims are stored
 		x.node.frozen = w.now + freeze
 	case 5: // its claims are stored when there has been no pulse for too long
-		w.sentinel.node.frozen = w.now + pulseLimit + freeze/8
-		w.now += pulseLimit
-		w.tick(time.Millisecond)
+		w.silence(x)
 	default:
+		w.silence(x)
 		w.passOff(x, freeze/4)
 	}
+}
+
+// silence keeps the sentinel still until no pulse is fresh, and then stores the
+// executor's claims.
+func (w *World) silence(x *executor) {
+	w.sentinel.node.frozen = w.now + pulseLimit
+	w.now += pulseLimit
+	w.landOf(x.node)
+	x.node.poke(math.MaxUint64)
 }
 
 // passOff stores an earlier claim of the executor once more, then a halt, and
@@ -59,6 +92,7 @@ func (w *World) passOff(x *executor, wait time.Duration) {
 	if !w.cfg.Copies {
 		return
 	}
+	w.sentinel.node.frozen = w.now
 	w.sentinel.pulse()
 	w.landOf(w.sentinel.node)
 	for _, l := range x.later {

@@ -78,7 +78,7 @@ func (t *Tools) addFiles(c FilesConfig) error {
 	for _, tool := range c.Write {
 		errs = append(errs, t.add(tool, func(ctx context.Context, a executor.Action) (executor.Result, error) {
 			data, err := root.Write(ctx, a.Intent.GetResource(), a.Intent.GetArguments(), a.Token)
-			return executor.Result{Data: data}, err
+			return executor.Result{Data: data}, honest(err)
 		}))
 	}
 	return errors.Join(errs...)
@@ -108,10 +108,18 @@ func (t *Tools) addHTTP(c ToolsConfig) error {
 	for tool := range names {
 		errs = append(errs, t.add(tool, func(ctx context.Context, a executor.Action) (executor.Result, error) {
 			data, err := client.Call(ctx, tool, a.Intent.GetResource(), a.Intent.GetArguments(), a.Token, a.Digest.String())
-			return executor.Result{Data: data}, err
+			return executor.Result{Data: data}, honest(err)
 		}))
 	}
 	return errors.Join(errs...)
+}
+
+// honest says in the executor's terms that a tool cannot tell what it did.
+func honest(err error) error {
+	if errors.Is(err, files.ErrUncertain) || errors.Is(err, httpcall.ErrUncertain) {
+		return fmt.Errorf("%w: %w", executor.ErrIndeterminate, err)
+	}
+	return err
 }
 
 func (r ReachConfig) reach() httpcall.Reach {
