@@ -36,7 +36,7 @@ func intentsOf(rec ledger.Record, a ahead) []verdict.Intent {
 	for i, item := range rec.Items {
 		intents[i] = verdict.Intent{
 			Position: ledger.Position{Seq: rec.Seq, Index: uint32(i)},
-			Digest:   item.Digest, Signer: rec.Signer,
+			Digest:   item.Digest, Size: len(item.Bytes), Signer: rec.Signer,
 			Content: a.contents[i].Intent, Defect: a.contents[i].Defect,
 		}
 	}

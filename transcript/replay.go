@@ -44,7 +44,7 @@ func (r *replay) step(f *ledger.Fold, ev feed.Event[Ahead], about trust.Digest) 
 	for i, item := range ev.Record.Items {
 		in := verdict.Intent{
 			Position: ledger.Position{Seq: ev.Seq, Index: uint32(i)},
-			Digest:   item.Digest, Signer: ev.Record.Signer,
+			Digest:   item.Digest, Size: len(item.Bytes), Signer: ev.Record.Signer,
 			Content: ev.Ahead.contents[i].Intent, Defect: ev.Ahead.contents[i].Defect,
 		}
 		d := r.state.Decide(f, r.rules, in)

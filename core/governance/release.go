@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/portcullis-dev/portcullis/core/trust"
+	"github.com/portcullis-dev/portcullis/schemas"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 )
 
@@ -29,6 +30,9 @@ type Bounds struct {
 	Start, PulseLimit, PulseInterval       time.Duration
 	MaxClockSkew, Hedge, HeartbeatInterval time.Duration
 	MaxSessions                            int
+
+	// Sizes of what agents send, at most the protocol's own (package schemas).
+	MaxIntentBytes, MaxListItems, MaxListBytes int
 }
 
 // Identity is one entry of the directory, indexed.
@@ -233,8 +237,19 @@ func boundsOf(b *pb.Bounds) Bounds {
 		Memory: b.GetMemory().AsDuration(), MaxDeadline: b.GetMaxDeadline().AsDuration(),
 		Start: b.GetStart().AsDuration(), PulseLimit: b.GetPulseLimit().AsDuration(), PulseInterval: b.GetPulseInterval().AsDuration(),
 		MaxClockSkew: b.GetMaxClockSkew().AsDuration(), Hedge: b.GetHedge().AsDuration(), HeartbeatInterval: b.GetHeartbeatInterval().AsDuration(),
-		MaxSessions: int(b.GetMaxSessions()),
+		MaxSessions:    int(b.GetMaxSessions()),
+		MaxIntentBytes: lowered(b.GetMaxIntentBytes(), schemas.MaxIntent),
+		MaxListItems:   lowered(b.GetMaxListItems(), schemas.MaxItems),
+		MaxListBytes:   lowered(b.GetMaxListBytes(), schemas.MaxPayload),
 	}
+}
+
+// lowered is the protocol's limit, or the release's lower one.
+func lowered(asked uint32, most int) int {
+	if asked == 0 {
+		return most
+	}
+	return min(int(asked), most)
 }
 
 func (b Bounds) check() (errs []error) {

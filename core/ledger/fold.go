@@ -232,6 +232,10 @@ func (f *Fold) stepIntents(p *Parsed, rec Record) (Record, error) {
 	if rec.ListErr == nil && p.ledger != f.gov.Ledger() {
 		rec.ListErr = schemas.Refuse(pb.Reason_REASON_PAYLOAD_MALFORMED, "the list is for ledger %s", p.ledger.Short())
 	}
+	if bounds := f.gov.Release().Bounds; rec.ListErr == nil && (len(p.items) > bounds.MaxListItems || len(p.env.Payload) > bounds.MaxListBytes) {
+		rec.ListErr = schemas.Refuse(pb.Reason_REASON_PAYLOAD_MALFORMED, "a list of %d items in %d bytes; the release accepts %d items in %d bytes",
+			len(p.items), len(p.env.Payload), bounds.MaxListItems, bounds.MaxListBytes)
+	}
 	return rec, nil
 }
 

@@ -31,6 +31,7 @@ func (s *State) Decide(f *ledger.Fold, rules *Rules, in Intent) *pb.Decision {
 	c.start()
 	c.checkSender()
 	c.denyIf(in.Defect != 0, in.Defect)
+	c.denyIf(in.Size > rules.Release.Bounds.MaxIntentBytes, pb.Reason_REASON_INTENT_OVERSIZED)
 	if in.Content == nil {
 		c.denyIf(in.Defect == 0, pb.Reason_REASON_INTENT_MALFORMED) // not even read
 		return c.finish()

@@ -13,6 +13,7 @@ import (
 type Intent struct {
 	Position ledger.Position
 	Digest   trust.Digest
+	Size     int // of its bytes
 	Signer   trust.Credential
 	Content  *pb.Intent // nil if it could not be read
 	Defect   pb.Reason  // why not, or which rule of the schema it breaks

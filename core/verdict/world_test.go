@@ -145,7 +145,7 @@ func (w *world) propose(m trusttest.Member, items ...[]byte) []*pb.Decision {
 func intentOf(rec ledger.Record, i int) verdict.Intent {
 	read := verdict.Read(rec.Items[i].Bytes)
 	return verdict.Intent{
-		Position: ledger.Position{Seq: rec.Seq, Index: uint32(i)}, Digest: rec.Items[i].Digest,
+		Position: ledger.Position{Seq: rec.Seq, Index: uint32(i)}, Digest: rec.Items[i].Digest, Size: len(rec.Items[i].Bytes),
 		Signer: rec.Signer, Content: read.Intent, Defect: read.Defect,
 	}
 }

@@ -1156,7 +1156,7 @@ func (x *Limit) GetWindow() *durationpb.Duration {
 	return nil
 }
 
-// Bounds are the protocol's durations and sizes. All are required.
+// Bounds are the protocol's durations and sizes. The durations are required.
 type Bounds struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// W: how far back a verdict may depend on the ledger.
@@ -1174,9 +1174,14 @@ type Bounds struct {
 	Hedge             *durationpb.Duration `protobuf:"bytes,7,opt,name=hedge,proto3" json:"hedge,omitempty"`
 	HeartbeatInterval *durationpb.Duration `protobuf:"bytes,8,opt,name=heartbeat_interval,json=heartbeatInterval,proto3" json:"heartbeat_interval,omitempty"`
 	// Sessions of one agent that are remembered at a time.
-	MaxSessions   uint32 `protobuf:"varint,9,opt,name=max_sessions,json=maxSessions,proto3" json:"max_sessions,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	MaxSessions uint32 `protobuf:"varint,9,opt,name=max_sessions,json=maxSessions,proto3" json:"max_sessions,omitempty"`
+	// Sizes below the protocol's own limits; 0 leaves those in force. A release may
+	// lower them and never raise them.
+	MaxIntentBytes uint32 `protobuf:"varint,10,opt,name=max_intent_bytes,json=maxIntentBytes,proto3" json:"max_intent_bytes,omitempty"`
+	MaxListItems   uint32 `protobuf:"varint,11,opt,name=max_list_items,json=maxListItems,proto3" json:"max_list_items,omitempty"`
+	MaxListBytes   uint32 `protobuf:"varint,12,opt,name=max_list_bytes,json=maxListBytes,proto3" json:"max_list_bytes,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Bounds) Reset() {
@@ -1268,6 +1273,27 @@ func (x *Bounds) GetHeartbeatInterval() *durationpb.Duration {
 func (x *Bounds) GetMaxSessions() uint32 {
 	if x != nil {
 		return x.MaxSessions
+	}
+	return 0
+}
+
+func (x *Bounds) GetMaxIntentBytes() uint32 {
+	if x != nil {
+		return x.MaxIntentBytes
+	}
+	return 0
+}
+
+func (x *Bounds) GetMaxListItems() uint32 {
+	if x != nil {
+		return x.MaxListItems
+	}
+	return 0
+}
+
+func (x *Bounds) GetMaxListBytes() uint32 {
+	if x != nil {
+		return x.MaxListBytes
 	}
 	return 0
 }
@@ -1433,7 +1459,7 @@ const file_portcullis_v1_release_proto_rawDesc = "" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x03key\x12#\n" +
 	"\bargument\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18?R\bargument\x12\x19\n" +
 	"\x03max\x18\x05 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x03max\x129\n" +
-	"\x06window\x18\x06 \x01(\v2\x19.google.protobuf.DurationB\x06\xbaH\x03\xc8\x01\x01R\x06window\"\xd4\x04\n" +
+	"\x06window\x18\x06 \x01(\v2\x19.google.protobuf.DurationB\x06\xbaH\x03\xc8\x01\x01R\x06window\"\xea\x05\n" +
 	"\x06Bounds\x129\n" +
 	"\x06memory\x18\x01 \x01(\v2\x19.google.protobuf.DurationB\x06\xbaH\x03\xc8\x01\x01R\x06memory\x12D\n" +
 	"\fmax_deadline\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\x06\xbaH\x03\xc8\x01\x01R\vmaxDeadline\x127\n" +
@@ -1444,7 +1470,11 @@ const file_portcullis_v1_release_proto_rawDesc = "" +
 	"\x0emax_clock_skew\x18\x06 \x01(\v2\x19.google.protobuf.DurationB\x06\xbaH\x03\xc8\x01\x01R\fmaxClockSkew\x127\n" +
 	"\x05hedge\x18\a \x01(\v2\x19.google.protobuf.DurationB\x06\xbaH\x03\xc8\x01\x01R\x05hedge\x12P\n" +
 	"\x12heartbeat_interval\x18\b \x01(\v2\x19.google.protobuf.DurationB\x06\xbaH\x03\xc8\x01\x01R\x11heartbeatInterval\x12.\n" +
-	"\fmax_sessions\x18\t \x01(\rB\v\xbaH\b*\x06\x18\xc0\x84=(\x01R\vmaxSessions\"\xad\x01\n" +
+	"\fmax_sessions\x18\t \x01(\rB\v\xbaH\b*\x06\x18\xc0\x84=(\x01R\vmaxSessions\x123\n" +
+	"\x10max_intent_bytes\x18\n" +
+	" \x01(\rB\t\xbaH\x06*\x04\x18\x80\x80\x04R\x0emaxIntentBytes\x12.\n" +
+	"\x0emax_list_items\x18\v \x01(\rB\b\xbaH\x05*\x03\x18\x80\x04R\fmaxListItems\x12/\n" +
+	"\x0emax_list_bytes\x18\f \x01(\rB\t\xbaH\x06*\x04\x18\x80\x80@R\fmaxListBytes\"\xad\x01\n" +
 	"\tDriftRule\x12,\n" +
 	"\x04rule\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[a-z]+\\.[a-z_]+$R\x04rule\x12\x1c\n" +
 	"\tintervals\x18\x02 \x01(\rR\tintervals\x127\n" +
