@@ -156,12 +156,12 @@ func (g *globals) runServer(ctx context.Context, port int) error {
 	if err := g.ready("server", "", z.URL()); err != nil {
 		return err
 	}
-	return orEnded(ctx, g.keepServing(ctx, f, z))
+	return orEnded(ctx, keepServing(ctx, f, z))
 }
 
 // keepServing takes up who is enrolled meanwhile, until ctx ends or the store
 // fails: a broker that stores nothing is no broker.
-func (g *globals) keepServing(ctx context.Context, f *fabric.Fabric, z *zone.Zone) error {
+func keepServing(ctx context.Context, f *fabric.Fabric, z *zone.Zone) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	watched := make(chan error, 1)
@@ -177,8 +177,6 @@ func (g *globals) keepServing(ctx context.Context, f *fabric.Fabric, z *zone.Zon
 	case err := <-watched:
 		return err
 	case err := <-z.Failed():
-		cancel()
-		<-watched
 		return err
 	}
 }
