@@ -39,7 +39,7 @@ func fileWrite(name, content string) agent.Request {
 }
 
 func transferOf(sum int) agent.Request {
-	return agent.Request{Tool: "transfer", Resource: account, Arguments: []byte(fmt.Sprintf(`{"to":%q,"amount":%d,"currency":"EUR"}`, account, sum))}
+	return agent.Request{Tool: "transfer", Resource: account, Arguments: fmt.Appendf(nil, `{"to":%q,"amount":%d,"currency":"EUR"}`, account, sum)}
 }
 
 // object is a JSON object of strings.

@@ -99,9 +99,11 @@ func Connect(ctx context.Context, cfg ConnConfig) (*Conn, error) {
 }
 
 // waitToRetry returns nil when connecting may be tried again. A refused key
-// does not get better by waiting, nor does a server of this process.
+// does not get better by waiting, nor does a server of this process that has
+// stopped; one that runs may only have been too busy to answer in time.
 func (c *Conn) waitToRetry(ctx context.Context, err error) error {
-	if c.cfg.Server != nil || errors.Is(err, nats.ErrAuthorization) {
+	stopped := c.cfg.Server != nil && !c.cfg.Server.ns.Running()
+	if stopped || errors.Is(err, nats.ErrAuthorization) {
 		return fmt.Errorf("%w; check that the server runs and this key is enrolled", err)
 	}
 	timer := time.NewTimer(reconnectWait)
