@@ -50,7 +50,7 @@ check: vet gen-check lint build ## All gates before a commit: vet, generated fil
 
 .PHONY: vet
 vet: ## Compile everything, tests too, and run go vet
-	$(GO) vet -tags faults $(PKGS)
+	$(GO) vet -tags faults,sim $(PKGS)
 
 .PHONY: lint
 lint: $(TOOLS) ## Lint Go and schemas, formatting too; refuse breaking schema changes
@@ -63,6 +63,10 @@ lint: $(TOOLS) ## Lint Go and schemas, formatting too; refuse breaking schema ch
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME; stop at the first crash
 	@house/fuzz.sh $(FUZZTIME) $(PKGS)
+
+.PHONY: sim
+sim: ## Simulate the whole protocol in virtual time: S1-S5 hold, and every planted flaw is found (ARGS for more)
+	$(GO) test -tags sim -count=1 -timeout=30m ./sim $(ARGS)
 
 .PHONY: faults
 faults: ## Fail disks under real processes (Linux; needs strace, unshare and mount)
