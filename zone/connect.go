@@ -2,6 +2,7 @@ package zone
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -25,6 +26,20 @@ func (b Broker) Connect(ctx context.Context, m *fabric.Member, log *slog.Logger)
 // ConnectGovernor connects a governor to the broker.
 func (b Broker) ConnectGovernor(ctx context.Context, g *fabric.Governor, log *slog.Logger) (*streams.Conn, error) {
 	return b.connect(ctx, g.ID.Zone, g.ID.Name, g.NKeySeed, log)
+}
+
+// connectAnyGovernor connects the fabric's first governor; none is the error
+// where no governor's key is here.
+func (b Broker) connectAnyGovernor(ctx context.Context, f *fabric.Fabric, none error, log *slog.Logger) (*streams.Conn, error) {
+	names, err := f.Governors()
+	if err != nil || len(names) == 0 {
+		return nil, errors.Join(err, none)
+	}
+	governor, err := f.Governor(names[0])
+	if err != nil {
+		return nil, err
+	}
+	return b.ConnectGovernor(ctx, governor, log)
 }
 
 func (b Broker) connect(ctx context.Context, zone, name string, seed []byte, log *slog.Logger) (*streams.Conn, error) {

@@ -25,18 +25,7 @@ type Governing struct {
 
 // Govern connects the fabric's first governor.
 func Govern(ctx context.Context, f *fabric.Fabric, b Broker, log *slog.Logger) (*Governing, error) {
-	names, err := f.Governors()
-	if err != nil {
-		return nil, err
-	}
-	if len(names) == 0 {
-		return nil, fmt.Errorf("zone: no governor's key is in %s; govern where one is", f.Dir)
-	}
-	governor, err := f.Governor(names[0])
-	if err != nil {
-		return nil, err
-	}
-	conn, err := b.ConnectGovernor(ctx, governor, log)
+	conn, err := b.connectAnyGovernor(ctx, f, fmt.Errorf("zone: no governor's key is in %s; govern where one is", f.Dir), log)
 	if err != nil {
 		return nil, err
 	}

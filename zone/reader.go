@@ -2,7 +2,6 @@ package zone
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 
@@ -28,13 +27,6 @@ func ConnectReader(ctx context.Context, f *fabric.Fabric, b Broker, log *slog.Lo
 			return b.Connect(ctx, m, log)
 		}
 	}
-	names, err := f.Governors()
-	if err != nil || len(names) == 0 {
-		return nil, errors.Join(err, fmt.Errorf("zone: neither an auditor nor a governor is in %s; enroll one with: portcullis enroll auditor watcher", f.Dir))
-	}
-	governor, err := f.Governor(names[0])
-	if err != nil {
-		return nil, err
-	}
-	return b.ConnectGovernor(ctx, governor, log)
+	none := fmt.Errorf("zone: neither an auditor nor a governor is in %s; enroll one with: portcullis enroll auditor watcher", f.Dir)
+	return b.connectAnyGovernor(ctx, f, none, log)
 }

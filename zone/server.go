@@ -81,15 +81,7 @@ var ErrForeignLedger = errors.New("zone: the broker holds another ledger")
 // every release that it lacks are appended, in order. It is safe to repeat: a
 // record that stands on the ledger is not appended again.
 func Found(ctx context.Context, f *fabric.Fabric, b Broker, log *slog.Logger) error {
-	names, err := f.Governors()
-	if err != nil || len(names) == 0 {
-		return errors.Join(err, fmt.Errorf("zone: no governor's key is in %s; found the ledger where one is", f.Dir))
-	}
-	governor, err := f.Governor(names[0])
-	if err != nil {
-		return err
-	}
-	conn, err := b.ConnectGovernor(ctx, governor, log)
+	conn, err := b.connectAnyGovernor(ctx, f, fmt.Errorf("zone: no governor's key is in %s; found the ledger where one is", f.Dir), log)
 	if err != nil {
 		return err
 	}

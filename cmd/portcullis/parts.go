@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -156,27 +155,5 @@ func (g *globals) runServer(ctx context.Context, port int) error {
 	if err := g.ready("server", "", z.URL()); err != nil {
 		return err
 	}
-	return orEnded(ctx, keepServing(ctx, f, z))
-}
-
-// keepServing takes up who is enrolled meanwhile, until ctx ends or the store
-// fails: a broker that stores nothing is no broker.
-func keepServing(ctx context.Context, f *fabric.Fabric, z *zone.Zone) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	watched := make(chan error, 1)
-	go func() {
-		watched <- zone.Watch(ctx, f, watchInterval, func() error {
-			if err := z.Refresh(ctx); err != nil {
-				return fmt.Errorf("taking up what changed in %s: %w", f.Dir, err)
-			}
-			return nil
-		})
-	}()
-	select {
-	case err := <-watched:
-		return err
-	case err := <-z.Failed():
-		return err
-	}
+	return orEnded(ctx, keepRunning(ctx, f, z, func(context.Context) error { return nil }))
 }

@@ -76,7 +76,12 @@ func (g *globals) runUp(ctx context.Context, flags *initFlags) error {
 	if err := g.running(f, z, bank, created); err != nil {
 		return err
 	}
-	return orEnded(ctx, g.keepRunning(ctx, f, z))
+	return orEnded(ctx, keepRunning(ctx, f, z, func(ctx context.Context) error {
+		if err := z.StartAll(ctx); err != nil {
+			return err
+		}
+		return g.say(map[string]string{"event": "refreshed", "data": f.Dir}, "took up what changed in %s\n", f.Dir)
+	}))
 }
 
 func startBank(ctx context.Context, f *fabric.Fabric) (*zone.Bank, error) {
@@ -121,8 +126,10 @@ func (g *globals) openZone(ctx context.Context, cfg zone.Config) (*zone.Zone, er
 	return zone.Join(cfg, broker)
 }
 
-// keepRunning takes up what is enrolled meanwhile, until ctx ends or a part fails.
-func (g *globals) keepRunning(ctx context.Context, f *fabric.Fabric, z *zone.Zone) error {
+// keepRunning lets in whoever is enrolled meanwhile, then does what else is to be
+// done about it, until ctx ends, a part fails or the store does: a broker that
+// stores nothing is no broker.
+func keepRunning(ctx context.Context, f *fabric.Fabric, z *zone.Zone, then func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	watched := make(chan error, 1)
@@ -131,10 +138,7 @@ func (g *globals) keepRunning(ctx context.Context, f *fabric.Fabric, z *zone.Zon
 			if err := z.Refresh(ctx); err != nil {
 				return fmt.Errorf("taking up what changed in %s: %w", f.Dir, err)
 			}
-			if err := z.StartAll(ctx); err != nil {
-				return err
-			}
-			return g.say(map[string]string{"event": "refreshed", "data": f.Dir}, "took up what changed in %s\n", f.Dir)
+			return then(ctx)
 		})
 	}()
 	select {
