@@ -149,7 +149,7 @@ func (w *stage) junk(words []string) {
 	case "ledger": // is another one
 		list.Ledger = in.digest[:]
 	case "item": // is no intent
-		in.item = []byte("junk")
+		in.item = []byte("no intent") // not the bytes of "payload": they would share a digest
 	case "oversized":
 		in.item = bytes.Repeat([]byte{1}, schemas.MaxIntent+1)
 	case "invalid": // breaks a rule of the schema
