@@ -52,6 +52,7 @@ var reasonText = map[pb.Reason]string{
 	pb.Reason_REASON_POLICY_FORBIDDEN:     "A policy forbids it.",
 	pb.Reason_REASON_POLICY_ERROR:         "A policy could not be evaluated.",
 	pb.Reason_REASON_APPROVAL_PENDING:     "A policy demands approval and it is not complete.",
+	pb.Reason_REASON_APPROVAL_REFUSED:     "An approver refused it.",
 	pb.Reason_REASON_CLAIM_UNDECIDED:      "No quorum of decisions on these bytes stands before the claim.",
 	pb.Reason_REASON_CLAIM_DENIED:         "The quorum's verdict is DENY.",
 	pb.Reason_REASON_CLAIM_STALE_EPOCH:    "The decision was made in another epoch.",

@@ -23,6 +23,7 @@ type Effect struct {
 	ID     trust.Digest // SHA-256 of the payload
 	Record *pb.Governance
 	Epoch  uint64 // the epoch that it opened
+	Drill  bool   // a drill: it was accepted, changed nothing and opened no epoch
 }
 
 // Apply folds one record. A record that may not take effect is noise: the error
@@ -43,6 +44,9 @@ func (s *State) Apply(r Record) (Effect, error) {
 		return Effect{}, err
 	}
 	s.applied[id] = true
+	if record.GetHalt().GetScope().GetKind() == pb.ScopeKind_SCOPE_KIND_DRILL {
+		return Effect{ID: id, Record: record, Epoch: s.head.Number, Drill: true}, nil
+	}
 	s.head = s.head.next(r.Sequence, id)
 	s.chain = append(s.chain, s.head.Digest)
 	return Effect{ID: id, Record: record, Epoch: s.head.Number}, nil
@@ -64,7 +68,9 @@ func (s *State) dispatch(r Record, id trust.Digest, record *pb.Governance) error
 	case *pb.Governance_Halt:
 		return s.applyHalt(r, Halt{ID: id, Scope: x.Halt.GetScope(), Reason: x.Halt.GetReason(), Sequence: r.Sequence, Time: r.Time})
 	case *pb.Governance_Trip:
-		return s.applyTrip(r, Halt{ID: id, Scope: x.Trip.GetScope(), Reason: x.Trip.GetDetail(), Rule: x.Trip.GetRule(), Sequence: r.Sequence, Time: r.Time})
+		return s.applyTrip(r, Halt{
+			ID: id, Scope: x.Trip.GetScope(), Reason: x.Trip.GetDetail(), Rule: x.Trip.GetRule(), Subject: x.Trip.GetSubject(), Sequence: r.Sequence, Time: r.Time,
+		})
 	case *pb.Governance_Resume:
 		return s.applyResume(r, x.Resume)
 	case *pb.Governance_Revoke:
@@ -131,13 +137,18 @@ func (s *State) applyHalt(r Record, h Halt) error {
 	if err := threshold(r.Envelope, s.governors, 1); err != nil {
 		return err
 	}
-	s.halts[h.ID] = h
+	if h.Scope.GetKind() != pb.ScopeKind_SCOPE_KIND_DRILL {
+		s.halts[h.ID] = h
+	}
 	return nil
 }
 
 func (s *State) applyTrip(r Record, h Halt) error {
 	if r.Sentinel.Role != pb.Role_ROLE_SENTINEL {
 		return schemas.Refuse(pb.Reason_REASON_NOISE_ROLE, "a trip needs an enrolled sentinel's signature")
+	}
+	if h.Scope.GetKind() == pb.ScopeKind_SCOPE_KIND_DRILL {
+		return schemas.Refuse(pb.Reason_REASON_NOISE_RECORD, "a trip is never a drill")
 	}
 	s.halts[h.ID] = h
 	return nil
@@ -159,6 +170,7 @@ func (s *State) applyResume(r Record, p *pb.Resume) error {
 	for _, id := range ids {
 		delete(s.halts, id)
 	}
+	s.resumed = r.Sequence
 	return nil
 }
 

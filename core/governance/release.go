@@ -67,6 +67,7 @@ func NewRelease(digest trust.Digest, p *pb.Release) (*Release, error) {
 	errs = append(errs, r.indexDirectory()...)
 	errs = append(errs, r.checkLimits()...)
 	errs = append(errs, r.Bounds.check()...)
+	errs = append(errs, r.checkDrift()...)
 	if !p.GetNotBefore().AsTime().Before(p.GetExpires().AsTime()) {
 		errs = append(errs, errors.New("expires is not after not_before"))
 	}

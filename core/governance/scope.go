@@ -28,6 +28,8 @@ func covers(scope *pb.Scope, t Target) bool {
 		return scope.GetValue() == t.Agent
 	case pb.ScopeKind_SCOPE_KIND_SESSION:
 		return scope.GetValue() == t.Agent && scope.GetSession() == t.Session
+	case pb.ScopeKind_SCOPE_KIND_DRILL:
+		return false
 	case pb.ScopeKind_SCOPE_KIND_GLOBAL, pb.ScopeKind_SCOPE_KIND_UNSPECIFIED:
 		return true
 	default:
@@ -43,7 +45,7 @@ func nameable(scope *pb.Scope) bool {
 		err = schemas.CheckName(scope.GetValue())
 	case pb.ScopeKind_SCOPE_KIND_AGENT, pb.ScopeKind_SCOPE_KIND_SESSION:
 		_, err = trust.ParseIdentity(scope.GetValue())
-	case pb.ScopeKind_SCOPE_KIND_GLOBAL, pb.ScopeKind_SCOPE_KIND_UNSPECIFIED:
+	case pb.ScopeKind_SCOPE_KIND_GLOBAL, pb.ScopeKind_SCOPE_KIND_DRILL, pb.ScopeKind_SCOPE_KIND_UNSPECIFIED:
 	}
 	return err == nil
 }
@@ -59,6 +61,8 @@ func ScopeString(s *pb.Scope) string {
 		return "agent:" + s.GetValue()
 	case pb.ScopeKind_SCOPE_KIND_SESSION:
 		return fmt.Sprintf("session:%s#%s", s.GetValue(), s.GetSession())
+	case pb.ScopeKind_SCOPE_KIND_DRILL:
+		return "drill"
 	case pb.ScopeKind_SCOPE_KIND_GLOBAL, pb.ScopeKind_SCOPE_KIND_UNSPECIFIED:
 		return "global"
 	default:

@@ -9,9 +9,9 @@ import (
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 )
 
-// ParseScope reads a scope as people write it: "global", "zone", "tool:NAME",
-// "agent:NAME" or "session:NAME#SESSION", where NAME is an agent of the given
-// trust domain and zone. A tool or agent need not exist: a halt may come first.
+// ParseScope reads a scope as people write it: "global", "zone", "drill",
+// "tool:NAME", "agent:NAME" or "session:NAME#SESSION", where NAME is an agent of
+// the given trust domain and zone. A tool or agent need not exist: a halt may come first.
 func ParseScope(text, trustDomain, zone string) (*pb.Scope, error) {
 	kind, value, _ := strings.Cut(text, ":")
 	agent := func(name string) (string, error) {
@@ -21,14 +21,15 @@ func ParseScope(text, trustDomain, zone string) (*pb.Scope, error) {
 		return trust.Identity{TrustDomain: trustDomain, Zone: zone, Role: pb.Role_ROLE_AGENT, Name: name}.String(), nil
 	}
 	switch kind {
-	case "global", "zone":
+	case "global", "zone", "drill":
 		if value != "" {
 			return nil, fmt.Errorf("governance: scope %q: %s takes no name", text, kind)
 		}
-		if kind == "zone" {
-			return &pb.Scope{Kind: pb.ScopeKind_SCOPE_KIND_ZONE, Value: zone}, nil
-		}
-		return &pb.Scope{Kind: pb.ScopeKind_SCOPE_KIND_GLOBAL}, nil
+		return map[string]*pb.Scope{
+			"global": {Kind: pb.ScopeKind_SCOPE_KIND_GLOBAL},
+			"zone":   {Kind: pb.ScopeKind_SCOPE_KIND_ZONE, Value: zone},
+			"drill":  {Kind: pb.ScopeKind_SCOPE_KIND_DRILL},
+		}[kind], nil
 	case "tool":
 		return &pb.Scope{Kind: pb.ScopeKind_SCOPE_KIND_TOOL, Value: value}, schemas.CheckName(value)
 	case "agent":

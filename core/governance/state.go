@@ -25,7 +25,8 @@ type State struct {
 
 	head    Head
 	chain   []trust.Digest        // digest of head n at n-1
-	applied map[trust.Digest]bool // payloads that took effect: none does so twice
+	applied map[trust.Digest]bool // payloads that were accepted: none is twice
+	resumed uint64                // sequence of the newest Resume; 0 if none
 }
 
 // Halt is a halt or a trip that is in force.
@@ -34,6 +35,7 @@ type Halt struct {
 	Scope    *pb.Scope
 	Reason   string
 	Rule     string // the drift rule, for a trip; else ""
+	Subject  string // what drifted, for a trip; else ""
 	Sequence uint64
 	Time     time.Time // log time
 }
@@ -106,6 +108,10 @@ func (s *State) RevokedID(spiffeID string) bool { return s.banned[spiffeID] }
 
 // Governors returns the keys that may sign governance records now.
 func (s *State) Governors() map[trust.KeyID]trust.PublicKey { return s.governors }
+
+// Resumed is the position of the newest Resume, 0 before the first: whatever
+// stands before it, the governors knew of when they resumed.
+func (s *State) Resumed() uint64 { return s.resumed }
 
 // Applied reports whether the record with this id took effect.
 func (s *State) Applied(id trust.Digest) bool { return s.applied[id] }

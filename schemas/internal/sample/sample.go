@@ -58,10 +58,15 @@ func Record(kind schemas.Kind) proto.Message {
 		schemas.KindPulse: &pb.Pulse{
 			Ledger: digest("genesis"), Sentinel: sentinel, Incarnation: id(), Counter: 9, Head: head(), Release: digest("release"),
 			Checkpoint: &pb.CheckpointHead{Size: 40, Root: digest("root")}, Clock: at(time.Second),
+			Span: &pb.Span{From: 31, To: 40, Digest: digest("span")},
 		},
 		schemas.KindHeartbeat: &pb.Heartbeat{
 			Ledger: digest("genesis"), Participant: executor, Incarnation: id(), Counter: 9, Epoch: 2, Release: digest("release"),
 			Head: head(), Position: 41, Lag: 1, BuildDigest: digest("build"), ConfigDigest: digest("config"), Clock: at(time.Second),
+			Started: true, StatePosition: 40, Running: 1, LastStart: &pb.Start{Claim: position(), At: at(time.Second)},
+			Findings: []*pb.Finding{{
+				Rule: "clock.skew", Level: pb.Level_LEVEL_WARN, Subject: executor, Detail: "1.2 s ahead", Since: at(time.Second),
+			}},
 		},
 		schemas.KindAnswer: &pb.Answer{
 			IntentDigest: digest("intent"), Body: &pb.Answer_Outcome{Outcome: []byte("an Outcome")}, Position: position(), Result: []byte("done"),

@@ -89,7 +89,7 @@ type Decision struct {
 	Release []byte `protobuf:"bytes,8,opt,name=release,proto3" json:"release,omitempty"`
 	// Copied from the intent; absent if the intent could not be read.
 	Deadline *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=deadline,proto3" json:"deadline,omitempty"`
-	// Log time at the intent's position.
+	// Log time where it was decided: at the intent, or at the approval.
 	LogTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=log_time,json=logTime,proto3" json:"log_time,omitempty"`
 	// Whose intent it is: the authenticated signer, not what the intent claims.
 	Agent   string `protobuf:"bytes,11,opt,name=agent,proto3" json:"agent,omitempty"`

@@ -32,6 +32,9 @@ const (
 	ScopeKind_SCOPE_KIND_TOOL        ScopeKind = 3
 	ScopeKind_SCOPE_KIND_AGENT       ScopeKind = 4
 	ScopeKind_SCOPE_KIND_SESSION     ScopeKind = 5
+	// Nothing: a halt of this scope is a drill. Executors confirm it as they confirm
+	// a halt; it has no effect, opens no epoch and needs no resume.
+	ScopeKind_SCOPE_KIND_DRILL ScopeKind = 6
 )
 
 // Enum value maps for ScopeKind.
@@ -43,6 +46,7 @@ var (
 		3: "SCOPE_KIND_TOOL",
 		4: "SCOPE_KIND_AGENT",
 		5: "SCOPE_KIND_SESSION",
+		6: "SCOPE_KIND_DRILL",
 	}
 	ScopeKind_value = map[string]int32{
 		"SCOPE_KIND_UNSPECIFIED": 0,
@@ -51,6 +55,7 @@ var (
 		"SCOPE_KIND_TOOL":        3,
 		"SCOPE_KIND_AGENT":       4,
 		"SCOPE_KIND_SESSION":     5,
+		"SCOPE_KIND_DRILL":       6,
 	}
 )
 
@@ -591,9 +596,11 @@ func (*Revoke_SpiffeId) isRevoke_Subject() {}
 type Trip struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the drift rule, for example heartbeat.missing.
-	Rule          string `protobuf:"bytes,1,opt,name=rule,proto3" json:"rule,omitempty"`
-	Scope         *Scope `protobuf:"bytes,2,opt,name=scope,proto3" json:"scope,omitempty"`
-	Detail        string `protobuf:"bytes,3,opt,name=detail,proto3" json:"detail,omitempty"`
+	Rule   string `protobuf:"bytes,1,opt,name=rule,proto3" json:"rule,omitempty"`
+	Scope  *Scope `protobuf:"bytes,2,opt,name=scope,proto3" json:"scope,omitempty"`
+	Detail string `protobuf:"bytes,3,opt,name=detail,proto3" json:"detail,omitempty"`
+	// What drifts: a SPIFFE ID, or the position of a record.
+	Subject       string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -649,6 +656,13 @@ func (x *Trip) GetDetail() string {
 	return ""
 }
 
+func (x *Trip) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
 var File_portcullis_v1_governance_proto protoreflect.FileDescriptor
 
 const file_portcullis_v1_governance_proto_rawDesc = "" +
@@ -694,19 +708,21 @@ const file_portcullis_v1_governance_proto_rawDesc = "" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x04H\x00R\bspiffeId\x12\"\n" +
 	"\x06reason\x18\x03 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\bR\x06reasonB\x10\n" +
-	"\asubject\x12\x05\xbaH\x02\b\x01\"\x8c\x01\n" +
+	"\asubject\x12\x05\xbaH\x02\b\x01\"\xb0\x01\n" +
 	"\x04Trip\x12,\n" +
 	"\x04rule\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[a-z]+\\.[a-z_]+$R\x04rule\x122\n" +
 	"\x05scope\x18\x02 \x01(\v2\x14.portcullis.v1.ScopeB\x06\xbaH\x03\xc8\x01\x01R\x05scope\x12\"\n" +
 	"\x06detail\x18\x03 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\x80\x10R\x06detail*\x96\x01\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x10R\x06detail\x12\"\n" +
+	"\asubject\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\asubject*\xac\x01\n" +
 	"\tScopeKind\x12\x1a\n" +
 	"\x16SCOPE_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11SCOPE_KIND_GLOBAL\x10\x01\x12\x13\n" +
 	"\x0fSCOPE_KIND_ZONE\x10\x02\x12\x13\n" +
 	"\x0fSCOPE_KIND_TOOL\x10\x03\x12\x14\n" +
 	"\x10SCOPE_KIND_AGENT\x10\x04\x12\x16\n" +
-	"\x12SCOPE_KIND_SESSION\x10\x05BIZGgithub.com/portcullis-dev/portcullis/schemas/portcullis/v1;portcullisv1b\x06proto3"
+	"\x12SCOPE_KIND_SESSION\x10\x05\x12\x14\n" +
+	"\x10SCOPE_KIND_DRILL\x10\x06BIZGgithub.com/portcullis-dev/portcullis/schemas/portcullis/v1;portcullisv1b\x06proto3"
 
 var (
 	file_portcullis_v1_governance_proto_rawDescOnce sync.Once

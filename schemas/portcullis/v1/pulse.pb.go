@@ -23,6 +23,58 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Level is how much a finding weighs.
+type Level int32
+
+const (
+	Level_LEVEL_UNSPECIFIED Level = 0
+	// Seen, and not yet beyond the rule's threshold, or the rule only warns.
+	Level_LEVEL_WARN Level = 1
+	// Beyond the threshold: the sentinel trips.
+	Level_LEVEL_TRIP Level = 2
+)
+
+// Enum value maps for Level.
+var (
+	Level_name = map[int32]string{
+		0: "LEVEL_UNSPECIFIED",
+		1: "LEVEL_WARN",
+		2: "LEVEL_TRIP",
+	}
+	Level_value = map[string]int32{
+		"LEVEL_UNSPECIFIED": 0,
+		"LEVEL_WARN":        1,
+		"LEVEL_TRIP":        2,
+	}
+)
+
+func (x Level) Enum() *Level {
+	p := new(Level)
+	*p = x
+	return p
+}
+
+func (x Level) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Level) Descriptor() protoreflect.EnumDescriptor {
+	return file_portcullis_v1_pulse_proto_enumTypes[0].Descriptor()
+}
+
+func (Level) Type() protoreflect.EnumType {
+	return &file_portcullis_v1_pulse_proto_enumTypes[0]
+}
+
+func (x Level) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Level.Descriptor instead.
+func (Level) EnumDescriptor() ([]byte, []int) {
+	return file_portcullis_v1_pulse_proto_rawDescGZIP(), []int{0}
+}
+
 // Pulse says that a sentinel found all well. While none is fresh nothing starts.
 type Pulse struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
@@ -40,7 +92,9 @@ type Pulse struct {
 	// The newest checkpoint that it saw; absent before the first.
 	Checkpoint *CheckpointHead `protobuf:"bytes,7,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
 	// The sentinel's clock.
-	Clock         *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=clock,proto3" json:"clock,omitempty"`
+	Clock *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=clock,proto3" json:"clock,omitempty"`
+	// What the sentinel read since its pulse before; absent in its first pulse.
+	Span          *Span `protobuf:"bytes,9,opt,name=span,proto3" json:"span,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -131,6 +185,78 @@ func (x *Pulse) GetClock() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Pulse) GetSpan() *Span {
+	if x != nil {
+		return x.Span
+	}
+	return nil
+}
+
+// Span says what a follower found at some consecutive positions of the ledger,
+// noise too. Whoever has read the same positions and gets another digest was
+// shown another ledger.
+type Span struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// First and last stream sequence.
+	From uint64 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
+	To   uint64 `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`
+	// SHA-256 of the leaves from..to, one after the other; see core/ledger.
+	Digest        []byte `protobuf:"bytes,3,opt,name=digest,proto3" json:"digest,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Span) Reset() {
+	*x = Span{}
+	mi := &file_portcullis_v1_pulse_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Span) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Span) ProtoMessage() {}
+
+func (x *Span) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_v1_pulse_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Span.ProtoReflect.Descriptor instead.
+func (*Span) Descriptor() ([]byte, []int) {
+	return file_portcullis_v1_pulse_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Span) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *Span) GetTo() uint64 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *Span) GetDigest() []byte {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
 // CheckpointHead names a checkpoint of the ledger's Merkle tree.
 type CheckpointHead struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -142,7 +268,7 @@ type CheckpointHead struct {
 
 func (x *CheckpointHead) Reset() {
 	*x = CheckpointHead{}
-	mi := &file_portcullis_v1_pulse_proto_msgTypes[1]
+	mi := &file_portcullis_v1_pulse_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -154,7 +280,7 @@ func (x *CheckpointHead) String() string {
 func (*CheckpointHead) ProtoMessage() {}
 
 func (x *CheckpointHead) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_v1_pulse_proto_msgTypes[1]
+	mi := &file_portcullis_v1_pulse_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -167,7 +293,7 @@ func (x *CheckpointHead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckpointHead.ProtoReflect.Descriptor instead.
 func (*CheckpointHead) Descriptor() ([]byte, []int) {
-	return file_portcullis_v1_pulse_proto_rawDescGZIP(), []int{1}
+	return file_portcullis_v1_pulse_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *CheckpointHead) GetSize() uint64 {
@@ -200,7 +326,7 @@ type Approval struct {
 
 func (x *Approval) Reset() {
 	*x = Approval{}
-	mi := &file_portcullis_v1_pulse_proto_msgTypes[2]
+	mi := &file_portcullis_v1_pulse_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -212,7 +338,7 @@ func (x *Approval) String() string {
 func (*Approval) ProtoMessage() {}
 
 func (x *Approval) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_v1_pulse_proto_msgTypes[2]
+	mi := &file_portcullis_v1_pulse_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -225,7 +351,7 @@ func (x *Approval) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Approval.ProtoReflect.Descriptor instead.
 func (*Approval) Descriptor() ([]byte, []int) {
-	return file_portcullis_v1_pulse_proto_rawDescGZIP(), []int{2}
+	return file_portcullis_v1_pulse_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Approval) GetLedger() []byte {
@@ -279,7 +405,8 @@ type Heartbeat struct {
 	Position uint64 `protobuf:"varint,8,opt,name=position,proto3" json:"position,omitempty"`
 	// Records of the ledger not yet folded, as far as known.
 	Lag uint64 `protobuf:"varint,9,opt,name=lag,proto3" json:"lag,omitempty"`
-	// Digest of the verdict state at `position`; enforcers only.
+	// Digest of the verdict state at `state_position`: of enforcers, and of
+	// sentinels that replay.
 	StateDigest  []byte `protobuf:"bytes,10,opt,name=state_digest,json=stateDigest,proto3" json:"state_digest,omitempty"`
 	BuildDigest  []byte `protobuf:"bytes,11,opt,name=build_digest,json=buildDigest,proto3" json:"build_digest,omitempty"`
 	ConfigDigest []byte `protobuf:"bytes,12,opt,name=config_digest,json=configDigest,proto3" json:"config_digest,omitempty"`
@@ -288,14 +415,25 @@ type Heartbeat struct {
 	// Empty when armed; else why not.
 	Disarmed string `protobuf:"bytes,14,opt,name=disarmed,proto3" json:"disarmed,omitempty"`
 	// Decisions on the ledger that differ from its own; enforcers only.
-	Divergences   uint64 `protobuf:"varint,15,opt,name=divergences,proto3" json:"divergences,omitempty"`
+	Divergences uint64 `protobuf:"varint,15,opt,name=divergences,proto3" json:"divergences,omitempty"`
+	// It has read the ledger to its end since it started.
+	Started bool `protobuf:"varint,16,opt,name=started,proto3" json:"started,omitempty"`
+	// Stream sequence of the newest pulse folded: all compare their states there.
+	StatePosition uint64 `protobuf:"varint,17,opt,name=state_position,json=statePosition,proto3" json:"state_position,omitempty"`
+	// Executors: actions under way, and how many of them a halt in force covers.
+	Running       uint32 `protobuf:"varint,18,opt,name=running,proto3" json:"running,omitempty"`
+	HaltedRunning uint32 `protobuf:"varint,19,opt,name=halted_running,json=haltedRunning,proto3" json:"halted_running,omitempty"`
+	// Executors: the newest action that was started; absent before the first.
+	LastStart *Start `protobuf:"bytes,20,opt,name=last_start,json=lastStart,proto3" json:"last_start,omitempty"`
+	// Sentinels: what drifts now, worst first.
+	Findings      []*Finding `protobuf:"bytes,21,rep,name=findings,proto3" json:"findings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_portcullis_v1_pulse_proto_msgTypes[3]
+	mi := &file_portcullis_v1_pulse_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -307,7 +445,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_v1_pulse_proto_msgTypes[3]
+	mi := &file_portcullis_v1_pulse_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -320,7 +458,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_portcullis_v1_pulse_proto_rawDescGZIP(), []int{3}
+	return file_portcullis_v1_pulse_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Heartbeat) GetLedger() []byte {
@@ -428,11 +566,189 @@ func (x *Heartbeat) GetDivergences() uint64 {
 	return 0
 }
 
+func (x *Heartbeat) GetStarted() bool {
+	if x != nil {
+		return x.Started
+	}
+	return false
+}
+
+func (x *Heartbeat) GetStatePosition() uint64 {
+	if x != nil {
+		return x.StatePosition
+	}
+	return 0
+}
+
+func (x *Heartbeat) GetRunning() uint32 {
+	if x != nil {
+		return x.Running
+	}
+	return 0
+}
+
+func (x *Heartbeat) GetHaltedRunning() uint32 {
+	if x != nil {
+		return x.HaltedRunning
+	}
+	return 0
+}
+
+func (x *Heartbeat) GetLastStart() *Start {
+	if x != nil {
+		return x.LastStart
+	}
+	return nil
+}
+
+func (x *Heartbeat) GetFindings() []*Finding {
+	if x != nil {
+		return x.Findings
+	}
+	return nil
+}
+
+// Finding is one thing that drifts.
+type Finding struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the drift rule, for example heartbeat.missing.
+	Rule  string `protobuf:"bytes,1,opt,name=rule,proto3" json:"rule,omitempty"`
+	Level Level  `protobuf:"varint,2,opt,name=level,proto3,enum=portcullis.v1.Level" json:"level,omitempty"`
+	// What drifts: a SPIFFE ID, or the position of a record.
+	Subject string `protobuf:"bytes,3,opt,name=subject,proto3" json:"subject,omitempty"`
+	// For people.
+	Detail string `protobuf:"bytes,4,opt,name=detail,proto3" json:"detail,omitempty"`
+	// The sentinel's clock when it saw this first.
+	Since         *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=since,proto3" json:"since,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Finding) Reset() {
+	*x = Finding{}
+	mi := &file_portcullis_v1_pulse_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Finding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Finding) ProtoMessage() {}
+
+func (x *Finding) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_v1_pulse_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Finding.ProtoReflect.Descriptor instead.
+func (*Finding) Descriptor() ([]byte, []int) {
+	return file_portcullis_v1_pulse_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Finding) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *Finding) GetLevel() Level {
+	if x != nil {
+		return x.Level
+	}
+	return Level_LEVEL_UNSPECIFIED
+}
+
+func (x *Finding) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *Finding) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+func (x *Finding) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+// Start says when an executor started an action.
+type Start struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where the claim stands.
+	Claim *Position `protobuf:"bytes,1,opt,name=claim,proto3" json:"claim,omitempty"`
+	// The executor's clock.
+	At            *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Start) Reset() {
+	*x = Start{}
+	mi := &file_portcullis_v1_pulse_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Start) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Start) ProtoMessage() {}
+
+func (x *Start) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_v1_pulse_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Start.ProtoReflect.Descriptor instead.
+func (*Start) Descriptor() ([]byte, []int) {
+	return file_portcullis_v1_pulse_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Start) GetClaim() *Position {
+	if x != nil {
+		return x.Claim
+	}
+	return nil
+}
+
+func (x *Start) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
 var File_portcullis_v1_pulse_proto protoreflect.FileDescriptor
 
 const file_portcullis_v1_pulse_proto_rawDesc = "" +
 	"\n" +
-	"\x19portcullis/v1/pulse.proto\x12\rportcullis.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cportcullis/v1/envelope.proto\"\xeb\x02\n" +
+	"\x19portcullis/v1/pulse.proto\x12\rportcullis.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cportcullis/v1/envelope.proto\"\x94\x03\n" +
 	"\x05Pulse\x12\x1f\n" +
 	"\x06ledger\x18\x01 \x01(\fB\a\xbaH\x04z\x02h R\x06ledger\x12&\n" +
 	"\bsentinel\x18\x02 \x01(\tB\n" +
@@ -444,7 +760,12 @@ const file_portcullis_v1_pulse_proto_rawDesc = "" +
 	"\n" +
 	"checkpoint\x18\a \x01(\v2\x1d.portcullis.v1.CheckpointHeadR\n" +
 	"checkpoint\x128\n" +
-	"\x05clock\x18\b \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05clock\"A\n" +
+	"\x05clock\x18\b \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05clock\x12'\n" +
+	"\x04span\x18\t \x01(\v2\x13.portcullis.v1.SpanR\x04span\"]\n" +
+	"\x04Span\x12\x1b\n" +
+	"\x04from\x18\x01 \x01(\x04B\a\xbaH\x042\x02(\x01R\x04from\x12\x17\n" +
+	"\x02to\x18\x02 \x01(\x04B\a\xbaH\x042\x02(\x01R\x02to\x12\x1f\n" +
+	"\x06digest\x18\x03 \x01(\fB\a\xbaH\x04z\x02h R\x06digest\"A\n" +
 	"\x0eCheckpointHead\x12\x12\n" +
 	"\x04size\x18\x01 \x01(\x04R\x04size\x12\x1b\n" +
 	"\x04root\x18\x02 \x01(\fB\a\xbaH\x04z\x02h R\x04root\"\xb9\x01\n" +
@@ -454,7 +775,7 @@ const file_portcullis_v1_pulse_proto_rawDesc = "" +
 	"\bapprover\x18\x03 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x04R\bapprover\x12\x18\n" +
 	"\aapprove\x18\x04 \x01(\bR\aapprove\x12\x1c\n" +
-	"\x04note\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x04note\"\xc8\x04\n" +
+	"\x04note\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x04note\"\xbd\x06\n" +
 	"\tHeartbeat\x12\x1f\n" +
 	"\x06ledger\x18\x01 \x01(\fB\a\xbaH\x04z\x02h R\x06ledger\x12,\n" +
 	"\vparticipant\x18\x02 \x01(\tB\n" +
@@ -472,7 +793,31 @@ const file_portcullis_v1_pulse_proto_rawDesc = "" +
 	"\rconfig_digest\x18\f \x01(\fB\a\xbaH\x04z\x02h R\fconfigDigest\x128\n" +
 	"\x05clock\x18\r \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05clock\x12$\n" +
 	"\bdisarmed\x18\x0e \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\bdisarmed\x12 \n" +
-	"\vdivergences\x18\x0f \x01(\x04R\vdivergencesBIZGgithub.com/portcullis-dev/portcullis/schemas/portcullis/v1;portcullisv1b\x06proto3"
+	"\vdivergences\x18\x0f \x01(\x04R\vdivergences\x12\x18\n" +
+	"\astarted\x18\x10 \x01(\bR\astarted\x12%\n" +
+	"\x0estate_position\x18\x11 \x01(\x04R\rstatePosition\x12\x18\n" +
+	"\arunning\x18\x12 \x01(\rR\arunning\x12%\n" +
+	"\x0ehalted_running\x18\x13 \x01(\rR\rhaltedRunning\x123\n" +
+	"\n" +
+	"last_start\x18\x14 \x01(\v2\x14.portcullis.v1.StartR\tlastStart\x12<\n" +
+	"\bfindings\x18\x15 \x03(\v2\x16.portcullis.v1.FindingB\b\xbaH\x05\x92\x01\x02\x10@R\bfindings\"\xf1\x01\n" +
+	"\aFinding\x12,\n" +
+	"\x04rule\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[a-z]+\\.[a-z_]+$R\x04rule\x126\n" +
+	"\x05level\x18\x02 \x01(\x0e2\x14.portcullis.v1.LevelB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x05level\x12$\n" +
+	"\asubject\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x04R\asubject\x12 \n" +
+	"\x06detail\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06detail\x128\n" +
+	"\x05since\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05since\"r\n" +
+	"\x05Start\x125\n" +
+	"\x05claim\x18\x01 \x01(\v2\x17.portcullis.v1.PositionB\x06\xbaH\x03\xc8\x01\x01R\x05claim\x122\n" +
+	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x02at*>\n" +
+	"\x05Level\x12\x15\n" +
+	"\x11LEVEL_UNSPECIFIED\x10\x00\x12\x0e\n" +
+	"\n" +
+	"LEVEL_WARN\x10\x01\x12\x0e\n" +
+	"\n" +
+	"LEVEL_TRIP\x10\x02BIZGgithub.com/portcullis-dev/portcullis/schemas/portcullis/v1;portcullisv1b\x06proto3"
 
 var (
 	file_portcullis_v1_pulse_proto_rawDescOnce sync.Once
@@ -486,26 +831,39 @@ func file_portcullis_v1_pulse_proto_rawDescGZIP() []byte {
 	return file_portcullis_v1_pulse_proto_rawDescData
 }
 
-var file_portcullis_v1_pulse_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_portcullis_v1_pulse_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_portcullis_v1_pulse_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_portcullis_v1_pulse_proto_goTypes = []any{
-	(*Pulse)(nil),                 // 0: portcullis.v1.Pulse
-	(*CheckpointHead)(nil),        // 1: portcullis.v1.CheckpointHead
-	(*Approval)(nil),              // 2: portcullis.v1.Approval
-	(*Heartbeat)(nil),             // 3: portcullis.v1.Heartbeat
-	(*Head)(nil),                  // 4: portcullis.v1.Head
-	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
+	(Level)(0),                    // 0: portcullis.v1.Level
+	(*Pulse)(nil),                 // 1: portcullis.v1.Pulse
+	(*Span)(nil),                  // 2: portcullis.v1.Span
+	(*CheckpointHead)(nil),        // 3: portcullis.v1.CheckpointHead
+	(*Approval)(nil),              // 4: portcullis.v1.Approval
+	(*Heartbeat)(nil),             // 5: portcullis.v1.Heartbeat
+	(*Finding)(nil),               // 6: portcullis.v1.Finding
+	(*Start)(nil),                 // 7: portcullis.v1.Start
+	(*Head)(nil),                  // 8: portcullis.v1.Head
+	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(*Position)(nil),              // 10: portcullis.v1.Position
 }
 var file_portcullis_v1_pulse_proto_depIdxs = []int32{
-	4, // 0: portcullis.v1.Pulse.head:type_name -> portcullis.v1.Head
-	1, // 1: portcullis.v1.Pulse.checkpoint:type_name -> portcullis.v1.CheckpointHead
-	5, // 2: portcullis.v1.Pulse.clock:type_name -> google.protobuf.Timestamp
-	4, // 3: portcullis.v1.Heartbeat.head:type_name -> portcullis.v1.Head
-	5, // 4: portcullis.v1.Heartbeat.clock:type_name -> google.protobuf.Timestamp
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	8,  // 0: portcullis.v1.Pulse.head:type_name -> portcullis.v1.Head
+	3,  // 1: portcullis.v1.Pulse.checkpoint:type_name -> portcullis.v1.CheckpointHead
+	9,  // 2: portcullis.v1.Pulse.clock:type_name -> google.protobuf.Timestamp
+	2,  // 3: portcullis.v1.Pulse.span:type_name -> portcullis.v1.Span
+	8,  // 4: portcullis.v1.Heartbeat.head:type_name -> portcullis.v1.Head
+	9,  // 5: portcullis.v1.Heartbeat.clock:type_name -> google.protobuf.Timestamp
+	7,  // 6: portcullis.v1.Heartbeat.last_start:type_name -> portcullis.v1.Start
+	6,  // 7: portcullis.v1.Heartbeat.findings:type_name -> portcullis.v1.Finding
+	0,  // 8: portcullis.v1.Finding.level:type_name -> portcullis.v1.Level
+	9,  // 9: portcullis.v1.Finding.since:type_name -> google.protobuf.Timestamp
+	10, // 10: portcullis.v1.Start.claim:type_name -> portcullis.v1.Position
+	9,  // 11: portcullis.v1.Start.at:type_name -> google.protobuf.Timestamp
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_portcullis_v1_pulse_proto_init() }
@@ -519,13 +877,14 @@ func file_portcullis_v1_pulse_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_portcullis_v1_pulse_proto_rawDesc), len(file_portcullis_v1_pulse_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   4,
+			NumEnums:      1,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_portcullis_v1_pulse_proto_goTypes,
 		DependencyIndexes: file_portcullis_v1_pulse_proto_depIdxs,
+		EnumInfos:         file_portcullis_v1_pulse_proto_enumTypes,
 		MessageInfos:      file_portcullis_v1_pulse_proto_msgTypes,
 	}.Build()
 	File_portcullis_v1_pulse_proto = out.File

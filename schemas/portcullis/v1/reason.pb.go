@@ -123,6 +123,8 @@ const (
 	Reason_REASON_POLICY_ERROR Reason = 58
 	// A policy demands approval and it is not complete.
 	Reason_REASON_APPROVAL_PENDING Reason = 59
+	// An approver refused it.
+	Reason_REASON_APPROVAL_REFUSED Reason = 60
 	// No quorum of decisions on these bytes stands before the claim.
 	Reason_REASON_CLAIM_UNDECIDED Reason = 80
 	// The quorum's verdict is DENY.
@@ -219,6 +221,7 @@ var (
 		57:  "REASON_POLICY_FORBIDDEN",
 		58:  "REASON_POLICY_ERROR",
 		59:  "REASON_APPROVAL_PENDING",
+		60:  "REASON_APPROVAL_REFUSED",
 		80:  "REASON_CLAIM_UNDECIDED",
 		81:  "REASON_CLAIM_DENIED",
 		82:  "REASON_CLAIM_STALE_EPOCH",
@@ -291,6 +294,7 @@ var (
 		"REASON_POLICY_FORBIDDEN":     57,
 		"REASON_POLICY_ERROR":         58,
 		"REASON_APPROVAL_PENDING":     59,
+		"REASON_APPROVAL_REFUSED":     60,
 		"REASON_CLAIM_UNDECIDED":      80,
 		"REASON_CLAIM_DENIED":         81,
 		"REASON_CLAIM_STALE_EPOCH":    82,
@@ -346,7 +350,7 @@ var File_portcullis_v1_reason_proto protoreflect.FileDescriptor
 
 const file_portcullis_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1aportcullis/v1/reason.proto\x12\rportcullis.v1*\xd1\x0e\n" +
+	"\x1aportcullis/v1/reason.proto\x12\rportcullis.v1*\xee\x0e\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14REASON_NOISE_SUBJECT\x10\x01\x12\x19\n" +
@@ -397,7 +401,8 @@ const file_portcullis_v1_reason_proto_rawDesc = "" +
 	"\x1aREASON_POLICY_DEFAULT_DENY\x108\x12\x1b\n" +
 	"\x17REASON_POLICY_FORBIDDEN\x109\x12\x17\n" +
 	"\x13REASON_POLICY_ERROR\x10:\x12\x1b\n" +
-	"\x17REASON_APPROVAL_PENDING\x10;\x12\x1a\n" +
+	"\x17REASON_APPROVAL_PENDING\x10;\x12\x1b\n" +
+	"\x17REASON_APPROVAL_REFUSED\x10<\x12\x1a\n" +
 	"\x16REASON_CLAIM_UNDECIDED\x10P\x12\x17\n" +
 	"\x13REASON_CLAIM_DENIED\x10Q\x12\x1c\n" +
 	"\x18REASON_CLAIM_STALE_EPOCH\x10R\x12\x18\n" +

@@ -257,6 +257,61 @@ func (LimitKey) EnumDescriptor() ([]byte, []int) {
 	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{3}
 }
 
+// DriftScope narrows what a trip of one rule halts.
+type DriftScope int32
+
+const (
+	DriftScope_DRIFT_SCOPE_GLOBAL_UNSPECIFIED DriftScope = 0
+	DriftScope_DRIFT_SCOPE_ZONE               DriftScope = 1
+	// The tools that drift: those of the record, or those that the participant serves.
+	DriftScope_DRIFT_SCOPE_TOOL DriftScope = 2
+	// The agent that the record is about.
+	DriftScope_DRIFT_SCOPE_AGENT DriftScope = 3
+)
+
+// Enum value maps for DriftScope.
+var (
+	DriftScope_name = map[int32]string{
+		0: "DRIFT_SCOPE_GLOBAL_UNSPECIFIED",
+		1: "DRIFT_SCOPE_ZONE",
+		2: "DRIFT_SCOPE_TOOL",
+		3: "DRIFT_SCOPE_AGENT",
+	}
+	DriftScope_value = map[string]int32{
+		"DRIFT_SCOPE_GLOBAL_UNSPECIFIED": 0,
+		"DRIFT_SCOPE_ZONE":               1,
+		"DRIFT_SCOPE_TOOL":               2,
+		"DRIFT_SCOPE_AGENT":              3,
+	}
+)
+
+func (x DriftScope) Enum() *DriftScope {
+	p := new(DriftScope)
+	*p = x
+	return p
+}
+
+func (x DriftScope) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DriftScope) Descriptor() protoreflect.EnumDescriptor {
+	return file_portcullis_v1_release_proto_enumTypes[4].Descriptor()
+}
+
+func (DriftScope) Type() protoreflect.EnumType {
+	return &file_portcullis_v1_release_proto_enumTypes[4]
+}
+
+func (x DriftScope) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DriftScope.Descriptor instead.
+func (DriftScope) EnumDescriptor() ([]byte, []int) {
+	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{4}
+}
+
 // Release is everything that verdicts depend on besides the ledger: one
 // document, signed as a whole, replaced as a whole.
 type Release struct {
@@ -557,12 +612,19 @@ type Identity struct {
 	// Agents: values of the release's agent_attributes.
 	Attributes []*Value `protobuf:"bytes,4,rep,name=attributes,proto3" json:"attributes,omitempty"`
 	// Agents: tools that it may ask for. Executors: tools that it serves.
+	// Approvers: tools whose intents it may approve or refuse.
 	Tools []string `protobuf:"bytes,5,rep,name=tools,proto3" json:"tools,omitempty"`
 	// Enforcers: 0 publishes first. Distinct.
 	Rank uint32 `protobuf:"varint,6,opt,name=rank,proto3" json:"rank,omitempty"`
 	// Builds (SHA-256 of the executable) that may hold this identity. Empty: the
 	// identity is not bound to builds.
-	Builds        [][]byte `protobuf:"bytes,7,rep,name=builds,proto3" json:"builds,omitempty"`
+	Builds [][]byte `protobuf:"bytes,7,rep,name=builds,proto3" json:"builds,omitempty"`
+	// Silence of a required participant is drift, and nothing starts before it was
+	// heard. That of others is only warned of.
+	Required bool `protobuf:"varint,8,opt,name=required,proto3" json:"required,omitempty"`
+	// Configurations (digests, as heartbeats state them) that it may run with.
+	// Empty: it is not bound to any.
+	Configs       [][]byte `protobuf:"bytes,9,rep,name=configs,proto3" json:"configs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -642,6 +704,20 @@ func (x *Identity) GetRank() uint32 {
 func (x *Identity) GetBuilds() [][]byte {
 	if x != nil {
 		return x.Builds
+	}
+	return nil
+}
+
+func (x *Identity) GetRequired() bool {
+	if x != nil {
+		return x.Required
+	}
+	return false
+}
+
+func (x *Identity) GetConfigs() [][]byte {
+	if x != nil {
+		return x.Configs
 	}
 	return nil
 }
@@ -1306,7 +1382,9 @@ type DriftRule struct {
 	Intervals uint32               `protobuf:"varint,2,opt,name=intervals,proto3" json:"intervals,omitempty"`
 	Threshold *durationpb.Duration `protobuf:"bytes,3,opt,name=threshold,proto3" json:"threshold,omitempty"`
 	// Warn instead of trip.
-	WarnOnly      bool `protobuf:"varint,4,opt,name=warn_only,json=warnOnly,proto3" json:"warn_only,omitempty"`
+	WarnOnly bool `protobuf:"varint,4,opt,name=warn_only,json=warnOnly,proto3" json:"warn_only,omitempty"`
+	// What a trip halts, where the rule can tell; else everything.
+	Scope         DriftScope `protobuf:"varint,5,opt,name=scope,proto3,enum=portcullis.v1.DriftScope" json:"scope,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1369,6 +1447,13 @@ func (x *DriftRule) GetWarnOnly() bool {
 	return false
 }
 
+func (x *DriftRule) GetScope() DriftScope {
+	if x != nil {
+		return x.Scope
+	}
+	return DriftScope_DRIFT_SCOPE_GLOBAL_UNSPECIFIED
+}
+
 var File_portcullis_v1_release_proto protoreflect.FileDescriptor
 
 const file_portcullis_v1_release_proto_rawDesc = "" +
@@ -1406,7 +1491,7 @@ const file_portcullis_v1_release_proto_rawDesc = "" +
 	"public_key\x18\x02 \x01(\fB\a\xbaH\x04z\x02h R\tpublicKey\"\\\n" +
 	"\x12GovernorThresholds\x12#\n" +
 	"\arelease\x18\x01 \x01(\rB\t\xbaH\x06*\x04\x18\x10(\x01R\arelease\x12!\n" +
-	"\x06resume\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x10(\x01R\x06resume\"\xfb\x02\n" +
+	"\x06resume\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x10(\x01R\x06resume\"\xc1\x03\n" +
 	"\bIdentity\x12?\n" +
 	"\x04name\x18\x01 \x01(\tB+\xbaH(r&2$^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x123\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x13.portcullis.v1.RoleB\n" +
@@ -1417,7 +1502,9 @@ const file_portcullis_v1_release_proto_rawDesc = "" +
 	"attributes\x12I\n" +
 	"\x05tools\x18\x05 \x03(\tB3\xbaH0\x92\x01-\x10\x80 \"(r&2$^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x05tools\x12\x1b\n" +
 	"\x04rank\x18\x06 \x01(\rB\a\xbaH\x04*\x02\x18@R\x04rank\x12&\n" +
-	"\x06builds\x18\a \x03(\fB\x0e\xbaH\v\x92\x01\b\x10\x10\"\x04z\x02h R\x06builds\"\xd1\x01\n" +
+	"\x06builds\x18\a \x03(\fB\x0e\xbaH\v\x92\x01\b\x10\x10\"\x04z\x02h R\x06builds\x12\x1a\n" +
+	"\brequired\x18\b \x01(\bR\brequired\x12(\n" +
+	"\aconfigs\x18\t \x03(\fB\x0e\xbaH\v\x92\x01\b\x10\x10\"\x04z\x02h R\aconfigs\"\xd1\x01\n" +
 	"\x05Value\x128\n" +
 	"\x04name\x18\x01 \x01(\tB$\xbaH!r\x1f2\x1d^[A-Za-z_][A-Za-z0-9_]{0,62}$R\x04name\x12\x1e\n" +
 	"\x04text\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bH\x00R\x04text\x12\x18\n" +
@@ -1474,12 +1561,13 @@ const file_portcullis_v1_release_proto_rawDesc = "" +
 	"\x10max_intent_bytes\x18\n" +
 	" \x01(\rB\t\xbaH\x06*\x04\x18\x80\x80\x04R\x0emaxIntentBytes\x12.\n" +
 	"\x0emax_list_items\x18\v \x01(\rB\b\xbaH\x05*\x03\x18\x80\x04R\fmaxListItems\x12/\n" +
-	"\x0emax_list_bytes\x18\f \x01(\rB\t\xbaH\x06*\x04\x18\x80\x80@R\fmaxListBytes\"\xad\x01\n" +
+	"\x0emax_list_bytes\x18\f \x01(\rB\t\xbaH\x06*\x04\x18\x80\x80@R\fmaxListBytes\"\xe8\x01\n" +
 	"\tDriftRule\x12,\n" +
 	"\x04rule\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[a-z]+\\.[a-z_]+$R\x04rule\x12\x1c\n" +
 	"\tintervals\x18\x02 \x01(\rR\tintervals\x127\n" +
 	"\tthreshold\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\tthreshold\x12\x1b\n" +
-	"\twarn_only\x18\x04 \x01(\bR\bwarnOnly*b\n" +
+	"\twarn_only\x18\x04 \x01(\bR\bwarnOnly\x129\n" +
+	"\x05scope\x18\x05 \x01(\x0e2\x19.portcullis.v1.DriftScopeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05scope*b\n" +
 	"\n" +
 	"Durability\x12&\n" +
 	"\"DURABILITY_SYNC_ALWAYS_UNSPECIFIED\x10\x00\x12,\n" +
@@ -1508,7 +1596,13 @@ const file_portcullis_v1_release_proto_rawDesc = "" +
 	"\x15LIMIT_KEY_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fLIMIT_KEY_AGENT\x10\x01\x12\x12\n" +
 	"\x0eLIMIT_KEY_TOOL\x10\x02\x12\x15\n" +
-	"\x11LIMIT_KEY_SESSION\x10\x03BIZGgithub.com/portcullis-dev/portcullis/schemas/portcullis/v1;portcullisv1b\x06proto3"
+	"\x11LIMIT_KEY_SESSION\x10\x03*s\n" +
+	"\n" +
+	"DriftScope\x12\"\n" +
+	"\x1eDRIFT_SCOPE_GLOBAL_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10DRIFT_SCOPE_ZONE\x10\x01\x12\x14\n" +
+	"\x10DRIFT_SCOPE_TOOL\x10\x02\x12\x15\n" +
+	"\x11DRIFT_SCOPE_AGENT\x10\x03BIZGgithub.com/portcullis-dev/portcullis/schemas/portcullis/v1;portcullisv1b\x06proto3"
 
 var (
 	file_portcullis_v1_release_proto_rawDescOnce sync.Once
@@ -1522,64 +1616,66 @@ func file_portcullis_v1_release_proto_rawDescGZIP() []byte {
 	return file_portcullis_v1_release_proto_rawDescData
 }
 
-var file_portcullis_v1_release_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_portcullis_v1_release_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
 var file_portcullis_v1_release_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_portcullis_v1_release_proto_goTypes = []any{
 	(Durability)(0),               // 0: portcullis.v1.Durability
 	(Role)(0),                     // 1: portcullis.v1.Role
 	(AttributeType)(0),            // 2: portcullis.v1.AttributeType
 	(LimitKey)(0),                 // 3: portcullis.v1.LimitKey
-	(*Release)(nil),               // 4: portcullis.v1.Release
-	(*Governor)(nil),              // 5: portcullis.v1.Governor
-	(*GovernorThresholds)(nil),    // 6: portcullis.v1.GovernorThresholds
-	(*Identity)(nil),              // 7: portcullis.v1.Identity
-	(*Value)(nil),                 // 8: portcullis.v1.Value
-	(*TextSet)(nil),               // 9: portcullis.v1.TextSet
-	(*Tool)(nil),                  // 10: portcullis.v1.Tool
-	(*Attribute)(nil),             // 11: portcullis.v1.Attribute
-	(*PolicySource)(nil),          // 12: portcullis.v1.PolicySource
-	(*Limit)(nil),                 // 13: portcullis.v1.Limit
-	(*Bounds)(nil),                // 14: portcullis.v1.Bounds
-	(*DriftRule)(nil),             // 15: portcullis.v1.DriftRule
-	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 17: google.protobuf.Duration
+	(DriftScope)(0),               // 4: portcullis.v1.DriftScope
+	(*Release)(nil),               // 5: portcullis.v1.Release
+	(*Governor)(nil),              // 6: portcullis.v1.Governor
+	(*GovernorThresholds)(nil),    // 7: portcullis.v1.GovernorThresholds
+	(*Identity)(nil),              // 8: portcullis.v1.Identity
+	(*Value)(nil),                 // 9: portcullis.v1.Value
+	(*TextSet)(nil),               // 10: portcullis.v1.TextSet
+	(*Tool)(nil),                  // 11: portcullis.v1.Tool
+	(*Attribute)(nil),             // 12: portcullis.v1.Attribute
+	(*PolicySource)(nil),          // 13: portcullis.v1.PolicySource
+	(*Limit)(nil),                 // 14: portcullis.v1.Limit
+	(*Bounds)(nil),                // 15: portcullis.v1.Bounds
+	(*DriftRule)(nil),             // 16: portcullis.v1.DriftRule
+	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 18: google.protobuf.Duration
 }
 var file_portcullis_v1_release_proto_depIdxs = []int32{
-	16, // 0: portcullis.v1.Release.not_before:type_name -> google.protobuf.Timestamp
-	16, // 1: portcullis.v1.Release.expires:type_name -> google.protobuf.Timestamp
-	5,  // 2: portcullis.v1.Release.governors:type_name -> portcullis.v1.Governor
-	6,  // 3: portcullis.v1.Release.thresholds:type_name -> portcullis.v1.GovernorThresholds
-	7,  // 4: portcullis.v1.Release.directory:type_name -> portcullis.v1.Identity
-	10, // 5: portcullis.v1.Release.tools:type_name -> portcullis.v1.Tool
-	12, // 6: portcullis.v1.Release.policies:type_name -> portcullis.v1.PolicySource
-	11, // 7: portcullis.v1.Release.agent_attributes:type_name -> portcullis.v1.Attribute
-	13, // 8: portcullis.v1.Release.limits:type_name -> portcullis.v1.Limit
-	14, // 9: portcullis.v1.Release.bounds:type_name -> portcullis.v1.Bounds
+	17, // 0: portcullis.v1.Release.not_before:type_name -> google.protobuf.Timestamp
+	17, // 1: portcullis.v1.Release.expires:type_name -> google.protobuf.Timestamp
+	6,  // 2: portcullis.v1.Release.governors:type_name -> portcullis.v1.Governor
+	7,  // 3: portcullis.v1.Release.thresholds:type_name -> portcullis.v1.GovernorThresholds
+	8,  // 4: portcullis.v1.Release.directory:type_name -> portcullis.v1.Identity
+	11, // 5: portcullis.v1.Release.tools:type_name -> portcullis.v1.Tool
+	13, // 6: portcullis.v1.Release.policies:type_name -> portcullis.v1.PolicySource
+	12, // 7: portcullis.v1.Release.agent_attributes:type_name -> portcullis.v1.Attribute
+	14, // 8: portcullis.v1.Release.limits:type_name -> portcullis.v1.Limit
+	15, // 9: portcullis.v1.Release.bounds:type_name -> portcullis.v1.Bounds
 	0,  // 10: portcullis.v1.Release.durability:type_name -> portcullis.v1.Durability
-	15, // 11: portcullis.v1.Release.drift:type_name -> portcullis.v1.DriftRule
+	16, // 11: portcullis.v1.Release.drift:type_name -> portcullis.v1.DriftRule
 	1,  // 12: portcullis.v1.Identity.role:type_name -> portcullis.v1.Role
-	8,  // 13: portcullis.v1.Identity.attributes:type_name -> portcullis.v1.Value
-	9,  // 14: portcullis.v1.Value.texts:type_name -> portcullis.v1.TextSet
-	11, // 15: portcullis.v1.Tool.arguments:type_name -> portcullis.v1.Attribute
-	11, // 16: portcullis.v1.Tool.environment:type_name -> portcullis.v1.Attribute
-	17, // 17: portcullis.v1.Tool.run_limit:type_name -> google.protobuf.Duration
+	9,  // 13: portcullis.v1.Identity.attributes:type_name -> portcullis.v1.Value
+	10, // 14: portcullis.v1.Value.texts:type_name -> portcullis.v1.TextSet
+	12, // 15: portcullis.v1.Tool.arguments:type_name -> portcullis.v1.Attribute
+	12, // 16: portcullis.v1.Tool.environment:type_name -> portcullis.v1.Attribute
+	18, // 17: portcullis.v1.Tool.run_limit:type_name -> google.protobuf.Duration
 	2,  // 18: portcullis.v1.Attribute.type:type_name -> portcullis.v1.AttributeType
 	3,  // 19: portcullis.v1.Limit.key:type_name -> portcullis.v1.LimitKey
-	17, // 20: portcullis.v1.Limit.window:type_name -> google.protobuf.Duration
-	17, // 21: portcullis.v1.Bounds.memory:type_name -> google.protobuf.Duration
-	17, // 22: portcullis.v1.Bounds.max_deadline:type_name -> google.protobuf.Duration
-	17, // 23: portcullis.v1.Bounds.start:type_name -> google.protobuf.Duration
-	17, // 24: portcullis.v1.Bounds.pulse_limit:type_name -> google.protobuf.Duration
-	17, // 25: portcullis.v1.Bounds.pulse_interval:type_name -> google.protobuf.Duration
-	17, // 26: portcullis.v1.Bounds.max_clock_skew:type_name -> google.protobuf.Duration
-	17, // 27: portcullis.v1.Bounds.hedge:type_name -> google.protobuf.Duration
-	17, // 28: portcullis.v1.Bounds.heartbeat_interval:type_name -> google.protobuf.Duration
-	17, // 29: portcullis.v1.DriftRule.threshold:type_name -> google.protobuf.Duration
-	30, // [30:30] is the sub-list for method output_type
-	30, // [30:30] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	18, // 20: portcullis.v1.Limit.window:type_name -> google.protobuf.Duration
+	18, // 21: portcullis.v1.Bounds.memory:type_name -> google.protobuf.Duration
+	18, // 22: portcullis.v1.Bounds.max_deadline:type_name -> google.protobuf.Duration
+	18, // 23: portcullis.v1.Bounds.start:type_name -> google.protobuf.Duration
+	18, // 24: portcullis.v1.Bounds.pulse_limit:type_name -> google.protobuf.Duration
+	18, // 25: portcullis.v1.Bounds.pulse_interval:type_name -> google.protobuf.Duration
+	18, // 26: portcullis.v1.Bounds.max_clock_skew:type_name -> google.protobuf.Duration
+	18, // 27: portcullis.v1.Bounds.hedge:type_name -> google.protobuf.Duration
+	18, // 28: portcullis.v1.Bounds.heartbeat_interval:type_name -> google.protobuf.Duration
+	18, // 29: portcullis.v1.DriftRule.threshold:type_name -> google.protobuf.Duration
+	4,  // 30: portcullis.v1.DriftRule.scope:type_name -> portcullis.v1.DriftScope
+	31, // [31:31] is the sub-list for method output_type
+	31, // [31:31] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_portcullis_v1_release_proto_init() }
@@ -1599,7 +1695,7 @@ func file_portcullis_v1_release_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_portcullis_v1_release_proto_rawDesc), len(file_portcullis_v1_release_proto_rawDesc)),
-			NumEnums:      4,
+			NumEnums:      5,
 			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
