@@ -21,13 +21,15 @@ type Fold struct {
 	logTime     time.Time
 	pulse       Pulse
 	pulsed      map[trust.Identity]time.Time // the newest clock of each sentinel
+	trail       trail
+	broken      error // what a sentinel found differs from what stands in trail
 }
 
 // Pulse is the newest authentic pulse. The zero value is none.
 type Pulse struct {
 	Seq   uint64
 	Time  time.Time // log time at its position
-	Fault error     // the governance head that it names is not on this chain
+	Fault error     // the governance head that it names is not on this chain, or its sentinel was shown another ledger
 }
 
 // maxKeysPerIdentity bounds how many live keys one identity can introduce.
@@ -101,6 +103,7 @@ type Record struct {
 func (f *Fold) Step(p *Parsed) (Record, error) {
 	f.seq = p.Seq
 	f.RaiseLogTime(p.Time)
+	f.trail.add(p.Seq, p.leaf)
 	rec := Record{Seq: p.Seq, LogTime: f.logTime, Kind: p.kind, Token: p.token, Skipped: p.skipped}
 	switch {
 	case p.refusal != nil:
@@ -262,6 +265,9 @@ func (f *Fold) stepPulse(p *Parsed, rec Record) (Record, error) {
 		return Record{}, err
 	}
 	f.pulse = Pulse{Seq: p.Seq, Time: f.logTime, Fault: f.gov.CheckHead(pulse.GetHead())}
+	if err := f.checkSpan(rec.Signer.ID, p.Seq, pulse.GetSpan()); err != nil {
+		f.pulse.Fault = err
+	}
 	rec.Pulse = pulse
 	return rec, nil
 }

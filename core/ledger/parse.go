@@ -18,6 +18,7 @@ type Item struct {
 // Fold.Step, and holds no verdict of its own.
 type Parsed struct {
 	Raw
+	leaf     trust.Digest
 	kind     schemas.Kind
 	token    string
 	skipped  bool
@@ -53,7 +54,7 @@ type Parser struct {
 
 // Parse looks at one message alone. It is safe for concurrent use.
 func (ps Parser) Parse(raw Raw) *Parsed {
-	p := &Parsed{Raw: raw}
+	p := &Parsed{Raw: raw, leaf: leafOf(raw)}
 	zone, kind, token, err := schemas.LedgerSubject(raw.Subject)
 	if err != nil || zone != ps.Zone {
 		p.refusal = schemas.Refuse(pb.Reason_REASON_NOISE_SUBJECT, "subject %.80q", raw.Subject)
