@@ -44,15 +44,17 @@ type waiting struct {
 	stored  bool
 	unknown bool // a copy was sent of which nobody knows whether it was stored
 	cause   error
+	pending *Refused // it waits for approvals
+	tell    func(*Refused)
 }
 
-func (b *answerBook) expect(intent trust.Digest, deadline time.Time) (*waiting, error) {
+func (b *answerBook) expect(intent trust.Digest, deadline time.Time, pending func(*Refused)) (*waiting, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
 		return nil, ErrClosed
 	}
-	w := &waiting{intent: intent, deadline: deadline, done: make(chan struct{})}
+	w := &waiting{intent: intent, deadline: deadline, done: make(chan struct{}), tell: pending}
 	b.waits[intent] = w
 	return w, nil
 }
@@ -180,11 +182,30 @@ func (w *waiting) decided(a *pb.Answer, data []byte, signer trust.Credential) er
 		w.allowed = true
 		return nil
 	}
-	w.fail(&Refused{
+	refused := &Refused{
 		Intent: w.intent, At: ledger.PositionOf(d.GetIntent()), DecidedAt: ledger.PositionOf(a.GetPosition()),
 		Reasons: d.GetReasons(), Policies: d.GetPolicies(), Explanation: a.GetExplanation(),
-	})
+	}
+	if schemas.Pending(d) {
+		w.waits(refused)
+		return nil
+	}
+	w.fail(refused)
 	return nil
+}
+
+// waits notes that the intent waits for approvals: the agent waits on, at most
+// until the deadline.
+func (w *waiting) waits(why *Refused) {
+	w.mu.Lock()
+	over := w.settled || w.allowed
+	if !over {
+		w.pending = why
+	}
+	w.mu.Unlock()
+	if !over && w.tell != nil {
+		w.tell(why)
+	}
 }
 
 func (w *waiting) concluded(a *pb.Answer, data []byte, signer trust.Credential) error {
@@ -240,6 +261,9 @@ func (w *waiting) sent(err error) (absent bool) {
 func (w *waiting) unanswered() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.pending != nil && !w.allowed {
+		return w.pending
+	}
 	return &Unanswered{Intent: w.intent, Allowed: w.allowed, Stored: w.stored, Cause: w.cause}
 }
 

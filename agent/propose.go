@@ -31,6 +31,11 @@ type Request struct {
 	Delegation  [][]byte        // Delegation envelopes, from the root principal to this agent
 	TraceParent string          // W3C Trace Context
 	TraceState  string
+
+	// Pending, if set, is told when the intent waits for approvals, once for each
+	// round, and must return soon. Propose waits on: until the deadline an approval
+	// may come.
+	Pending func(*Refused)
 }
 
 // Outcome is an action that was executed.
@@ -49,7 +54,8 @@ type Outcome struct {
 const answerGrace = 2 * time.Second
 
 // Propose appends the request as the session's next intent and waits for what
-// becomes of it, at most until shortly after its deadline. If ctx ends first,
+// becomes of it, at most until shortly after its deadline. An intent that was not
+// approved by then is Refused. If ctx ends first,
 // the intent stays on the ledger and may still be executed.
 func (s *Session) Propose(ctx context.Context, r Request) (*Outcome, error) {
 	wait, err := s.propose(r)
@@ -79,7 +85,7 @@ func (s *Session) propose(r Request) (*waiting, error) {
 		return nil, err
 	}
 	digest := trust.DigestOf(item)
-	wait, err := s.a.answers.expect(digest, deadline)
+	wait, err := s.a.answers.expect(digest, deadline, r.Pending)
 	if err != nil {
 		return nil, err
 	}

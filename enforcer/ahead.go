@@ -25,20 +25,3 @@ func readAhead(p *ledger.Parsed) ahead {
 	}
 	return a
 }
-
-// intentsOf gives the items of an authentic list of intents their positions. A
-// list that could not be read has none.
-func intentsOf(rec ledger.Record, a ahead) []verdict.Intent {
-	if rec.ListErr != nil {
-		return nil
-	}
-	intents := make([]verdict.Intent, len(rec.Items))
-	for i, item := range rec.Items {
-		intents[i] = verdict.Intent{
-			Position: ledger.Position{Seq: rec.Seq, Index: uint32(i)},
-			Digest:   item.Digest, Size: len(item.Bytes), Signer: rec.Signer,
-			Content: a.contents[i].Intent, Defect: a.contents[i].Defect,
-		}
-	}
-	return intents
-}

@@ -2,6 +2,7 @@ package enforcer
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,10 +14,11 @@ import (
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/schemas"
 	"github.com/portcullis-dev/portcullis/streams"
+	"github.com/portcullis-dev/portcullis/streams/heartbeat"
 	"github.com/portcullis-dev/portcullis/streams/outbox"
 )
 
-// Config is what an enforcer needs. All fields are required.
+// Config is what an enforcer needs. All fields are required but the digests.
 type Config struct {
 	Conn       *streams.Conn
 	Ledger     trust.Digest // digest of the genesis that it is pinned to
@@ -24,6 +26,10 @@ type Config struct {
 	Key        *trust.SigningKey
 	Credential []byte // the Credential envelope that binds Key to ID
 	Logger     *slog.Logger
+
+	// Build and Settings are the digests of the executable and of the effective
+	// configuration that heartbeats state.
+	Build, Settings trust.Digest
 }
 
 func (c Config) check() error {
@@ -36,11 +42,13 @@ func (c Config) check() error {
 // Enforcer decides intents. Make one with New, then Run it once.
 type Enforcer struct {
 	cfg     Config
+	run     [16]byte // incarnation: random for each start
 	keys    *ledger.Keys
 	box     *outbox.Outbox
 	answers *outbox.Answers
 	status  atomic.Pointer[Status]
 	caught  chan struct{} // closed when it has caught up
+	now     chan struct{} // capacity 1: beat at once
 }
 
 // Status is what an enforcer knows of itself.
@@ -59,7 +67,10 @@ func New(cfg Config) (*Enforcer, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	e := &Enforcer{cfg: cfg, keys: ledger.NewKeys(), caught: make(chan struct{})}
+	e := &Enforcer{cfg: cfg, keys: ledger.NewKeys(), caught: make(chan struct{}), now: make(chan struct{}, 1)}
+	if _, err := rand.Read(e.run[:]); err != nil {
+		return nil, fmt.Errorf("enforcer: no randomness for an incarnation: %w", err)
+	}
 	e.box = outbox.New(outbox.Config{
 		Appender: cfg.Conn, Kind: schemas.KindDecision, Ledger: cfg.Ledger, Key: cfg.Key, Vouch: e.keys.Vouch,
 	})
@@ -95,5 +106,22 @@ func (e *Enforcer) follow(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("enforcer: recovering state: %w", err)
 	}
-	return newLoop(e, recovered).run(ctx)
+	l := newLoop(e, recovered)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		return heartbeat.Run(ctx, heartbeat.Config{
+			Conn: e.cfg.Conn, Ledger: e.cfg.Ledger, ID: e.cfg.ID, Key: e.cfg.Key, Incarnation: e.run,
+			Build: e.cfg.Build, Settings: e.cfg.Settings, Logger: e.cfg.Logger, Read: l.heartbeat, Now: e.now,
+		})
+	})
+	g.Go(func() error { return l.run(ctx) })
+	return g.Wait()
+}
+
+// beatNow makes the next heartbeat come at once.
+func (e *Enforcer) beatNow() {
+	select {
+	case e.now <- struct{}{}:
+	default:
+	}
 }

@@ -31,6 +31,19 @@ func newBench(t *testing.T) *bench {
 // with runs an enforcer for as long as a test needs it.
 func (b *bench) with(name string, test func(e *Enforcer)) {
 	b.t.Helper()
+	e, stop := b.start(name)
+	test(e)
+	stop()
+	b.Eventually("every goroutine has ended", func() bool {
+		buf := make([]byte, 1<<22)
+		stacks := string(buf[:runtime.Stack(buf, true)])
+		return !strings.Contains(stacks, "enforcer.(*Enforcer)") && !strings.Contains(stacks, "enforcer.(*publisher)")
+	})
+}
+
+// start runs an enforcer that has caught up, until stop is called.
+func (b *bench) start(name string) (*Enforcer, func()) {
+	b.t.Helper()
 	me := b.Member(name)
 	conn := b.Connect(name)
 	e, err := New(Config{Conn: conn, Ledger: b.Zone.Ledger, ID: me.ID, Key: me.Key, Credential: me.Credential, Logger: slog.New(slog.DiscardHandler)})
@@ -47,18 +60,15 @@ func (b *bench) with(name string, test func(e *Enforcer)) {
 	case <-time.After(feedtest.Patience):
 		b.t.Fatal("not caught up")
 	}
-	test(e)
-	e.box.Flush()
-	cancel()
-	if err := <-ended; !errors.Is(err, context.Canceled) {
-		b.t.Errorf("Run ended with %v", err)
+	return e, func() {
+		b.t.Helper()
+		e.box.Flush()
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			b.t.Errorf("Run ended with %v", err)
+		}
+		conn.Close()
 	}
-	conn.Close()
-	b.Eventually("every goroutine has ended", func() bool {
-		buf := make([]byte, 1<<22)
-		stacks := string(buf[:runtime.Stack(buf, true)])
-		return !strings.Contains(stacks, "enforcer.(*Enforcer)") && !strings.Contains(stacks, "enforcer.(*publisher)")
-	})
 }
 
 // decisions are those on the ledger by the position of their intents, each with

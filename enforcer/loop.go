@@ -1,47 +1,54 @@
 package enforcer
 
 import (
-	"bytes"
 	"context"
-	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/portcullis-dev/portcullis/core/ledger"
-	"github.com/portcullis-dev/portcullis/core/policy"
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/core/verdict"
 	"github.com/portcullis-dev/portcullis/schemas"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
-	"github.com/portcullis-dev/portcullis/streams"
 	"github.com/portcullis-dev/portcullis/streams/feed"
 )
 
-// loop is the in-order part of an enforcer: one goroutine, the feed's.
+// loop is the in-order part of an enforcer. The feed's goroutine owns it while a
+// step runs; the heartbeat reads it under mu.
 type loop struct {
 	e       *Enforcer
-	past    recovered
-	state   *verdict.State
-	rules   *verdict.Rules
-	mine    map[ledger.Position]trust.Digest // own decisions, until forgotten
-	age     []decidedAt                      // own decisions, oldest first
-	ballots *tally
-	noise   feed.NoiseLog
+	from    uint64
+	health  *feed.Health
 	publish *publisher
+
+	mu      sync.Mutex // the feed's guard
+	fold    *ledger.Fold
+	replica *verdict.Replica
+	tally   *verdict.Tally
+	tallied []agedRound // rounds of own decisions, oldest first
+	noise   feed.NoiseLog
+	warned  trust.Digest // the release whose policies were said not to compile
+	marked  mark
 	status  Status
 }
 
-type decidedAt struct {
-	position ledger.Position
-	at       time.Time // log time
+// mark is the verdict state at a pulse, where all enforcers compare theirs.
+type mark struct {
+	seq   uint64
+	state trust.Digest
+}
+
+type agedRound struct {
+	round verdict.Round
+	at    time.Time // log time
 }
 
 func newLoop(e *Enforcer, past recovered) *loop {
-	l := &loop{
-		e: e, past: past, state: verdict.NewState(),
-		mine: make(map[ledger.Position]trust.Digest), ballots: newTally(),
+	return &loop{
+		e: e, from: past.from, health: feed.NewHealth(e.cfg.Conn, e.cfg.Logger), publish: newPublisher(e),
+		replica: verdict.NewReplica(verdict.ReplicaConfig{Past: past.decided}), tally: verdict.NewTally(),
 	}
-	l.publish = newPublisher(e)
-	return l
 }
 
 func (l *loop) run(ctx context.Context) error {
@@ -49,16 +56,17 @@ func (l *loop) run(ctx context.Context) error {
 	defer stop()
 	return feed.Run(ctx, feed.Config{
 		Conn: l.e.cfg.Conn, Zone: l.e.cfg.ID.Zone, Ledger: l.e.cfg.Ledger, Keys: l.e.keys, Logger: l.e.cfg.Logger,
-		Skip:     []schemas.Kind{schemas.KindClaim, schemas.KindOutcome, schemas.KindApproval},
-		FromSeq:  l.past.from,
-		CaughtUp: l.caughtUp,
-		State: func(s streams.State) {
-			l.e.cfg.Logger.Debug("ledger", "state", s)
-		},
+		Skip:    []schemas.Kind{schemas.KindClaim, schemas.KindOutcome},
+		FromSeq: l.from, Guard: &l.mu,
+		CaughtUp: l.caughtUp, State: l.health.Observe(ctx),
 	}, readAhead, l.step)
 }
 
+// caughtUp runs in the feed's goroutine, between steps.
 func (l *loop) caughtUp() {
+	l.health.CaughtUp()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.status.CaughtUp = true
 	l.report()
 	close(l.e.caught)
@@ -70,7 +78,9 @@ func (l *loop) report() {
 	l.e.status.Store(&s)
 }
 
+// step runs with mu held.
 func (l *loop) step(f *ledger.Fold, ev feed.Event[ahead]) error {
+	l.fold = f
 	l.status.Position, l.status.Epoch = ev.Seq, f.Governance().Epoch()
 	switch {
 	case ev.Noise != nil:
@@ -78,8 +88,10 @@ func (l *loop) step(f *ledger.Fold, ev feed.Event[ahead]) error {
 		l.status.Noise = l.noise.Count()
 	case ev.Record.Kind == schemas.KindGovernance:
 		l.e.cfg.Logger.Info("governance", "seq", ev.Seq, "epoch", f.Governance().Epoch())
-	case ev.Record.Kind == schemas.KindIntent:
-		if err := l.intents(f, ev); err != nil {
+		l.warnOfRules(f)
+		l.e.beatNow()
+	case ev.Record.Kind == schemas.KindIntent, ev.Record.Kind == schemas.KindApproval:
+		if err := l.decide(f, ev); err != nil {
 			return err
 		}
 	case ev.Record.Kind == schemas.KindDecision:
@@ -94,87 +106,28 @@ func (l *loop) step(f *ledger.Fold, ev feed.Event[ahead]) error {
 	return nil
 }
 
-// currentRules compiles a release when it is first needed.
-func (l *loop) currentRules(f *ledger.Fold) *verdict.Rules {
-	release := f.Governance().Release()
-	if release == nil {
-		return nil
+// warnOfRules says once when a release's policies do not compile.
+func (l *loop) warnOfRules(f *ledger.Fold) {
+	rules := l.replica.Rules(f)
+	if rules == nil || rules.Err == nil || rules.Release.Digest == l.warned {
+		return
 	}
-	if l.rules == nil || l.rules.Release.Digest != release.Digest {
-		l.rules = verdict.Compile(release)
-		if l.rules.Err != nil {
-			l.e.cfg.Logger.Error("the release's policies do not compile: every intent is denied", "release", release.Proto.GetVersion(), "err", l.rules.Err)
-		}
-	}
-	return l.rules
+	l.warned = rules.Release.Digest
+	l.e.cfg.Logger.Error("the release's policies do not compile: every intent is denied", "release", rules.Release.Proto.GetVersion(), "err", rules.Err)
 }
 
-// intents decides each authentic intent, in order, none skipped.
-func (l *loop) intents(f *ledger.Fold, ev feed.Event[ahead]) error {
-	rules := l.currentRules(f)
-	if rules == nil {
-		return nil // no credential can exist before a release; unreachable for authentic intents
-	}
-	if ev.Record.ListErr != nil {
-		if l.decidedBefore(f, rules, ledger.Position{Seq: ev.Seq}, ev.Record.PayloadDigest) {
-			return nil
-		}
-		return l.conclude(f, rules, verdict.Unreadable(f, rules, ev.Record), nil)
-	}
-	for _, in := range intentsOf(ev.Record, ev.Ahead) {
-		if l.decidedBefore(f, rules, in.Position, in.Digest) {
-			continue
-		}
-		d := l.state.Decide(f, rules, in)
-		if d == nil {
-			continue // a re-send
-		}
-		if err := l.conclude(f, rules, d, l.explainer(f, rules, in, d)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// decidedBefore applies what a quorum recorded before this enforcer started.
-// A decision on other bytes than those that stand there is none.
-func (l *loop) decidedBefore(f *ledger.Fold, rules *verdict.Rules, at ledger.Position, digest trust.Digest) bool {
-	known := l.past.decided[at]
-	if known == nil || !bytes.Equal(known.GetIntentDigest(), digest[:]) {
-		return false
-	}
-	delete(l.past.decided, at)
-	f.RaiseLogTime(known.GetLogTime().AsTime())
-	l.state.Apply(known, rules.Release.Bounds.Memory)
-	return true
-}
-
-// explainer captures what the explanation of a denial needs; it is made only
-// when the agent's answer is.
-func (l *loop) explainer(f *ledger.Fold, rules *verdict.Rules, in verdict.Intent, d *pb.Decision) func() string {
-	if d.GetVerdict() == pb.Verdict_VERDICT_ALLOW {
-		return nil
-	}
-	var request *policy.Request
-	if r, ok := l.state.PolicyRequest(f, rules, in); ok {
-		request = &r
-	}
-	return func() string { return verdict.Explain(rules, d, request) }
-}
-
-// conclude applies a decision of one's own and hands it to the publisher.
-func (l *loop) conclude(f *ledger.Fold, rules *verdict.Rules, d *pb.Decision, explain func() string) error {
-	l.state.Apply(d, rules.Release.Bounds.Memory)
-	data, err := verdict.Encode(d)
+// decide derives what a record calls for and hands it to the publisher.
+func (l *loop) decide(f *ledger.Fold, ev feed.Event[ahead]) error {
+	all, err := l.replica.Step(f, ev.Record, ev.Ahead.contents)
 	if err != nil {
-		return fmt.Errorf("enforcer: encoding a decision: %w", err)
+		return err
 	}
-	at := ledger.PositionOf(d.GetIntent())
-	l.mine[at] = trust.DigestOf(data)
-	l.age = append(l.age, decidedAt{at, f.LogTime()})
-	l.status.Decided++
-	if l.status.Silent == "" {
-		l.publish.add(decision{position: at, proto: d, data: data, explain: explain}, rankOf(rules, l.e.cfg.ID), rules)
+	for _, d := range all {
+		l.status.Decided++
+		l.tallied = append(l.tallied, agedRound{d.Round, f.LogTime()})
+		if l.status.Silent == "" {
+			l.publish.add(d, rankOf(d.Rules, l.e.cfg.ID))
+		}
 	}
 	return nil
 }
@@ -186,24 +139,30 @@ func (l *loop) decisions(f *ledger.Fold, ev feed.Event[ahead]) {
 		if d == nil {
 			continue
 		}
-		at := ledger.PositionOf(d.GetIntent())
-		own, decided := l.mine[at]
+		round := verdict.RoundOf(d)
+		own, decided := l.replica.Own(round)
 		if !decided {
 			continue // too old to compare, or no intent at all
 		}
 		if own != ev.Record.Items[i].Digest {
-			l.status.Divergences++
-			l.e.cfg.Logger.Error("decision.divergence: a recorded decision differs from this enforcer's own",
-				"intent", at, "seq", ev.Seq, "by", ev.Record.Signer.ID)
+			l.diverges(round, ev)
 		}
-		if l.ballots.add(f, ev.Record, i, d) != nil {
-			l.publish.settled(at)
+		if l.tally.Add(f, ev.Record, i, d) != nil {
+			l.publish.settled(round)
 		}
 	}
 }
 
+func (l *loop) diverges(round verdict.Round, ev feed.Event[ahead]) {
+	l.status.Divergences++
+	l.e.cfg.Logger.Error("decision.divergence: a recorded decision differs from this enforcer's own",
+		"intent", round.Intent, "round", round.Number, "seq", ev.Seq, "by", ev.Record.Signer.ID)
+	l.e.beatNow()
+}
+
 // judgePulse stays silent while a sentinel names a history that this enforcer
-// has not seen: someone withholds or forks it.
+// has not seen: someone withholds or forks it. It also notes the state there,
+// which every enforcer's heartbeat names.
 func (l *loop) judgePulse(f *ledger.Fold) {
 	silent := ""
 	if fault := f.Pulse().Fault; fault != nil {
@@ -213,20 +172,55 @@ func (l *loop) judgePulse(f *ledger.Fold) {
 		l.e.cfg.Logger.Warn("publishing", "silent", silent)
 	}
 	l.status.Silent = silent
+	state := l.replica.State()
+	state.Expire(f.LogTime().UnixNano())
+	l.marked = mark{f.Seq(), state.Digest()}
 }
 
-// forget drops own decisions on which no decision can matter any more.
+// forget drops votes on which no decision can matter any more.
 func (l *loop) forget(f *ledger.Fold) {
 	release := f.Governance().Release()
 	if release == nil {
 		return
 	}
 	limit := f.LogTime().Add(-release.Bounds.MaxDeadline)
-	n := 0
-	for n < len(l.age) && l.age[n].at.Before(limit) {
-		delete(l.mine, l.age[n].position)
-		l.ballots.forget(l.age[n].position)
-		n++
+	n := slices.IndexFunc(l.tallied, func(a agedRound) bool { return !a.at.Before(limit) })
+	if n < 0 {
+		n = len(l.tallied)
 	}
-	l.age = l.age[n:]
+	for _, a := range l.tallied[:n] {
+		l.tally.Forget(a.round)
+	}
+	l.tallied = l.tallied[n:]
+}
+
+// heartbeat is what the enforcer says of itself; nil before it has read anything.
+func (l *loop) heartbeat() (*pb.Heartbeat, time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.fold == nil || l.fold.Governance().Release() == nil {
+		return nil, 0
+	}
+	gov := l.fold.Governance()
+	release := gov.Release()
+	beat := &pb.Heartbeat{
+		Epoch: gov.Epoch(), Release: release.Digest[:], Head: gov.Head().Proto(), Position: l.fold.Seq(),
+		Started: l.status.CaughtUp, Disarmed: l.disarmed(release.Proto.GetDurability()), Divergences: l.status.Divergences,
+	}
+	if l.marked.seq > 0 {
+		beat.StatePosition, beat.StateDigest = l.marked.seq, l.marked.state[:]
+	}
+	return beat, release.Bounds.HeartbeatInterval
+}
+
+// disarmed says why nothing that it publishes counts, or why it publishes
+// nothing; "" if it does.
+func (l *loop) disarmed(durability pb.Durability) string {
+	if fault := l.health.Fault(durability); fault != "" {
+		return fault
+	}
+	if l.status.Silent != "" {
+		return l.status.Silent
+	}
+	return feed.StandingFault(l.fold, l.e.cfg.Key.ID())
 }

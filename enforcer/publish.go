@@ -15,14 +15,6 @@ import (
 	"github.com/portcullis-dev/portcullis/streams/outbox"
 )
 
-// decision is one decision of one's own, ready to be published.
-type decision struct {
-	position ledger.Position
-	proto    *pb.Decision
-	data     []byte
-	explain  func() string // nil for ALLOW
-}
-
 // publisher publishes decisions by rank: those below the threshold at once,
 // each further rank after one more hedging delay, and only where the ledger
 // still lacks a quorum. Duplicates are harmless, so there is no election.
@@ -32,16 +24,16 @@ type publisher struct {
 
 	mu    sync.Mutex
 	held  []heldDecision // oldest first
-	waits map[ledger.Position]bool
+	waits map[verdict.Round]bool
 }
 
 type heldDecision struct {
-	decision
+	verdict.Derived
 	due time.Time
 }
 
 func newPublisher(e *Enforcer) *publisher {
-	return &publisher{e: e, wake: make(chan struct{}, 1), waits: make(map[ledger.Position]bool)}
+	return &publisher{e: e, wake: make(chan struct{}, 1), waits: make(map[verdict.Round]bool)}
 }
 
 // start runs the hedging until the returned function has been called.
@@ -68,22 +60,23 @@ func rankOf(rules *verdict.Rules, id trust.Identity) int {
 	return int(entry.Proto.GetRank())
 }
 
-func (p *publisher) add(d decision, rank int, rules *verdict.Rules) {
-	threshold := int(rules.Release.Proto.GetDecisionThreshold())
+func (p *publisher) add(d verdict.Derived, rank int) {
+	release := d.Rules.Release
+	threshold := int(release.Proto.GetDecisionThreshold())
 	switch {
 	case rank < 0:
 		return
 	case rank < threshold:
 		p.send(d)
 	default:
-		p.hold(d, time.Duration(rank-threshold+1)*rules.Release.Bounds.Hedge)
+		p.hold(d, time.Duration(rank-threshold+1)*release.Bounds.Hedge)
 	}
 }
 
-func (p *publisher) hold(d decision, wait time.Duration) {
+func (p *publisher) hold(d verdict.Derived, wait time.Duration) {
 	p.mu.Lock()
 	p.held = append(p.held, heldDecision{d, time.Now().Add(wait)})
-	p.waits[d.position] = true
+	p.waits[d.Round] = true
 	p.mu.Unlock()
 	select {
 	case p.wake <- struct{}{}:
@@ -91,11 +84,11 @@ func (p *publisher) hold(d decision, wait time.Duration) {
 	}
 }
 
-// settled says that a quorum on the intent is on the ledger.
-func (p *publisher) settled(at ledger.Position) {
+// settled says that a quorum of the round is on the ledger.
+func (p *publisher) settled(round verdict.Round) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.waits, at)
+	delete(p.waits, round)
 }
 
 // hedge publishes held decisions when their turn comes.
@@ -119,11 +112,11 @@ func (p *publisher) hedge(ctx context.Context) {
 // next one is.
 func (p *publisher) release(now time.Time) (wait time.Duration, some bool) {
 	p.mu.Lock()
-	var due []decision
+	var due []verdict.Derived
 	for len(p.held) > 0 && !p.held[0].due.After(now) {
-		if at := p.held[0].position; p.waits[at] {
-			due = append(due, p.held[0].decision)
-			delete(p.waits, at)
+		if round := p.held[0].Round; p.waits[round] {
+			due = append(due, p.held[0].Derived)
+			delete(p.waits, round)
 		}
 		p.held = p.held[1:]
 	}
@@ -139,9 +132,9 @@ func (p *publisher) release(now time.Time) (wait time.Duration, some bool) {
 
 const retryAfter = 200 * time.Millisecond
 
-func (p *publisher) send(d decision) {
-	subject := schemas.Subject(p.e.cfg.ID.Zone, schemas.KindDecision, verdict.Subject(d.proto))
-	p.e.box.Add(subject, d.data, func(s outbox.Sent) {
+func (p *publisher) send(d verdict.Derived) {
+	subject := schemas.Subject(p.e.cfg.ID.Zone, schemas.KindDecision, verdict.Subject(d.Decision))
+	p.e.box.Add(subject, d.Data, func(s outbox.Sent) {
 		switch {
 		case s.Err == nil:
 			p.answer(d, s.Position)
@@ -150,24 +143,20 @@ func (p *publisher) send(d decision) {
 			time.AfterFunc(retryAfter, func() { p.send(d) })
 		case errors.Is(s.Err, outbox.ErrClosed):
 		default:
-			p.e.cfg.Logger.Error("a decision was refused by the ledger; the deadline will deny", "intent", d.position, "err", s.Err)
+			p.e.cfg.Logger.Error("a decision was refused by the ledger; the deadline will deny", "intent", d.Round.Intent, "err", s.Err)
 		}
 	})
 }
 
-func (p *publisher) answer(d decision, at ledger.Position) {
-	id, err := trust.ParseIdentity(d.proto.GetAgent())
+func (p *publisher) answer(d verdict.Derived, at ledger.Position) {
+	id, err := trust.ParseIdentity(d.Decision.GetAgent())
 	if err != nil {
 		return // decisions carry the authenticated signer
 	}
 	p.e.answers.Add(id.Name, func() *pb.Answer {
-		a := &pb.Answer{
-			IntentDigest: d.proto.GetIntentDigest(), Position: at.Proto(),
-			Body: &pb.Answer_Decision{Decision: d.data},
+		return &pb.Answer{
+			IntentDigest: d.Decision.GetIntentDigest(), Position: at.Proto(),
+			Body: &pb.Answer_Decision{Decision: d.Data}, Explanation: d.Explain(),
 		}
-		if d.explain != nil {
-			a.Explanation = d.explain()
-		}
-		return a
 	})
 }

@@ -90,7 +90,7 @@ func published(t *testing.T, press *press, test func(t *testing.T, p *publisher,
 			release := trusttest.Release(func(r *pb.Release) { r.DecisionThreshold = uint32(k) })
 			rules := &verdict.Rules{Release: &governance.Release{Proto: release, Bounds: governance.Bounds{Hedge: hedge}}}
 			d := &pb.Decision{Agent: trusttest.ID(pb.Role_ROLE_AGENT, "alice").String(), Tool: "read", IntentDigest: make([]byte, 32)}
-			p.add(decision{position: ledger.Position{Seq: seq}, proto: d, data: []byte("decision")}, rank, rules)
+			p.add(verdict.Derived{Round: verdict.Round{Intent: ledger.Position{Seq: seq}}, Decision: d, Data: []byte("decision"), Rules: rules}, rank)
 			synctest.Wait()
 		})
 		stop()
@@ -144,9 +144,9 @@ func TestAQuorumThatStandsNeedsNoHelp(t *testing.T) {
 			add(seq+1, 1, 1)
 		}
 		time.Sleep(hedge / 2)
-		p.settled(ledger.Position{Seq: 2})
-		p.settled(ledger.Position{Seq: 4})
-		p.settled(ledger.Position{Seq: 9}) // nobody waits for it
+		p.settled(verdict.Round{Intent: ledger.Position{Seq: 2}})
+		p.settled(verdict.Round{Intent: ledger.Position{Seq: 4}})
+		p.settled(verdict.Round{Intent: ledger.Position{Seq: 9}}) // nobody waits for it
 		time.Sleep(10 * hedge)
 		items := 0
 		for _, list := range press.printed() {

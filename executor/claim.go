@@ -20,6 +20,9 @@ import (
 func (l *loop) decided(f *ledger.Fold, d *pb.Decision) {
 	digest := digestOf(d.GetIntentDigest())
 	handler := l.x.cfg.Handlers[d.GetTool()]
+	if schemas.Pending(d) && handler != nil {
+		return // a later round may allow it
+	}
 	if d.GetVerdict() != pb.Verdict_VERDICT_ALLOW || handler == nil {
 		l.intents.drop(digest)
 		return

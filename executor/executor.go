@@ -14,8 +14,10 @@ import (
 	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/schemas"
+	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 	"github.com/portcullis-dev/portcullis/streams"
 	"github.com/portcullis-dev/portcullis/streams/feed"
+	"github.com/portcullis-dev/portcullis/streams/heartbeat"
 	"github.com/portcullis-dev/portcullis/streams/outbox"
 )
 
@@ -35,6 +37,11 @@ type Config struct {
 	Mark Mark
 	// MaxConcurrent bounds claims and actions under way; 0 means 256.
 	MaxConcurrent int
+	// Brake, if set, disarms the executor while it is on.
+	Brake Brake
+	// Build and Settings are the digests of the executable and of the effective
+	// configuration that heartbeats state. Optional.
+	Build, Settings trust.Digest
 }
 
 // Mark is a stream sequence kept across restarts: every claim of this executor
@@ -63,7 +70,9 @@ type Executor struct {
 	answers     *outbox.Answers
 	health      *feed.Health
 	status      atomic.Pointer[Status]
-	clock       func() time.Duration // boot clock; negative if it cannot be read
+	lastStart   atomic.Pointer[pb.Start] // the newest action that was started
+	now         chan struct{}            // capacity 1: beat at once
+	clock       func() time.Duration     // boot clock; negative if it cannot be read
 }
 
 // Status is what an executor knows of itself.
@@ -86,7 +95,7 @@ func New(cfg Config) (*Executor, error) {
 	if cfg.MaxConcurrent < 1 {
 		cfg.MaxConcurrent = defaultConcurrent
 	}
-	x := &Executor{cfg: cfg, keys: ledger.NewKeys(), clock: bootClock, health: feed.NewHealth(cfg.Conn, cfg.Logger)}
+	x := &Executor{cfg: cfg, keys: ledger.NewKeys(), now: make(chan struct{}, 1), clock: bootClock, health: feed.NewHealth(cfg.Conn, cfg.Logger)}
 	if _, err := rand.Read(x.incarnation[:]); err != nil {
 		return nil, fmt.Errorf("executor: no randomness for an incarnation: %w", err)
 	}
@@ -151,6 +160,8 @@ func (x *Executor) Run(ctx context.Context) error {
 		return l.run(following)
 	})
 	g.Go(func() error { return l.watch(following) })
+	g.Go(func() error { return l.watchBrake(following) })
+	tail.Go(func() error { return heartbeat.Run(late, x.heartbeats(l)) })
 	g.Go(func() error {
 		defer stopFeed()
 		<-ctx.Done()
@@ -199,6 +210,8 @@ func (x *Executor) startAt(ctx context.Context) (start, error) {
 	if err != nil {
 		return start{}, err
 	}
-	from, err := x.cfg.Conn.SeqAt(ctx, oldest.Time.Add(-bounds.MaxDeadline))
+	// Log time may be ahead of the broker's clock at that record by as much as the
+	// clock of whoever moved it was wrong.
+	from, err := x.cfg.Conn.SeqAt(ctx, oldest.Time.Add(-bounds.MaxDeadline-bounds.MaxClockSkew))
 	return start{from: min(from, settled), settled: settled}, err
 }

@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/portcullis-dev/portcullis/core/governance"
 	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/permit"
 	"github.com/portcullis-dev/portcullis/core/trust"
@@ -34,6 +33,7 @@ type loop struct {
 	open    map[ledger.Position]open  // own valid claims without an outcome on the ledger
 	status  Status
 	marked  time.Time // when Mark was stored last
+	lineage lineageFault
 
 	actions   sync.WaitGroup
 	unsettled sync.WaitGroup // outcomes that are not on the ledger yet, nor given up
@@ -157,7 +157,7 @@ func (l *loop) record(f *ledger.Fold, rec ledger.Record, decisions []*pb.Decisio
 			l.ruled(l.book.Claim(f, rec.Token, rec.Signer.ID, at, item))
 		}
 	case schemas.KindOutcome:
-		l.outcomesSeen(rec)
+		l.outcomesSeen(f, rec)
 	case schemas.KindGovernance:
 		l.governed(f, rec)
 	case schemas.KindUnknown, schemas.KindCredential, schemas.KindApproval, schemas.KindPulse, schemas.KindHeartbeat,
@@ -165,16 +165,15 @@ func (l *loop) record(f *ledger.Fold, rec ledger.Record, decisions []*pb.Decisio
 	}
 }
 
-// governed stops what a halt, a trip or a revocation reaches.
+// governed stops what a halt, a trip or a revocation reaches, and confirms it.
 func (l *loop) governed(f *ledger.Fold, rec ledger.Record) {
-	gov := f.Governance()
-	l.x.cfg.Logger.Info("governance", "seq", rec.Seq, "epoch", gov.Epoch())
+	l.x.cfg.Logger.Info("governance", "seq", rec.Seq, "epoch", f.Governance().Epoch(), "drill", rec.Effect.Drill)
 	for _, r := range l.running {
-		_, halted := gov.Halted(governance.Target{Zone: gov.Zone(), Tool: r.tool, Agent: r.agent, Session: r.session})
-		if halted || gov.RevokedID(r.agent) || gov.Revoked(l.x.cfg.Key.ID(), l.x.cfg.ID.String()) {
+		if l.reached(r) {
 			r.cancel(ErrHalted)
 		}
 	}
+	l.x.beatNow()
 }
 
 // disarmed says why the executor must not act now; "" when it is armed.
@@ -186,6 +185,9 @@ func (l *loop) disarmed() string {
 	if fault := l.x.health.Fault(release.Proto.GetDurability()); fault != "" {
 		return fault
 	}
+	if why := l.x.braked(); why != "" {
+		return why
+	}
 	if l.x.clock() < 0 {
 		return "the boot clock cannot be read: without it nothing bounds a start"
 	}
@@ -194,6 +196,9 @@ func (l *loop) disarmed() string {
 	}
 	if fault := feed.StandingFault(l.fold, l.x.cfg.Key.ID()); fault != "" {
 		return fault
+	}
+	if l.lineage.holds(l.fold.Pulse()) {
+		return l.lineage.err.Error()
 	}
 	switch pulse := l.fold.Pulse(); {
 	case pulse.Seq == 0:
@@ -237,6 +242,7 @@ func (l *loop) tell(disarmed string) {
 		} else {
 			l.x.cfg.Logger.Warn("disarmed", "why", s.Disarmed)
 		}
+		l.x.beatNow()
 	}
 }
 

@@ -2,6 +2,7 @@ package executor
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -74,15 +75,32 @@ func forPeople(text string) string {
 	return strings.ToValidUTF8(text[:min(len(text), maxExplanation)], "")
 }
 
-// outcomesSeen settles own claims whose outcome stands on the ledger.
-func (l *loop) outcomesSeen(rec ledger.Record) {
-	if rec.Signer.ID != l.x.cfg.ID {
-		return
-	}
+// outcomesSeen settles own claims whose outcome stands on the ledger, and
+// compares the governance head that each outcome names.
+func (l *loop) outcomesSeen(f *ledger.Fold, rec ledger.Record) {
 	for _, item := range rec.Items {
 		o := new(pb.Outcome)
-		if schemas.Decode(item.Bytes, schemas.MaxItem, o) == nil {
+		if schemas.Decode(item.Bytes, schemas.MaxItem, o) != nil {
+			continue
+		}
+		if rec.Signer.ID == l.x.cfg.ID {
 			delete(l.open, ledger.PositionOf(o.GetClaim()))
 		}
+		if err := f.Governance().CheckHead(o.GetHead()); err != nil {
+			l.lineage = lineageFault{at: rec.Seq, err: fmt.Errorf("%w, in an outcome of %s at position %d", err, rec.Signer.ID, rec.Seq)}
+			l.x.cfg.Logger.Error("lineage break", "err", l.lineage.err)
+		}
 	}
+}
+
+// lineageFault is a governance head in somebody's outcome that is not on this
+// chain. It disarms until a sentinel has seen all of it and pulses on this chain
+// all the same: then it was that somebody's.
+type lineageFault struct {
+	at  uint64
+	err error
+}
+
+func (l lineageFault) holds(newest ledger.Pulse) bool {
+	return l.err != nil && (newest.Seq <= l.at || newest.Fault != nil)
 }

@@ -69,6 +69,7 @@ func (l *loop) start(r permit.Ruling, t0 time.Duration, intent []byte) {
 			l.notStarted(r, err)
 			return
 		}
+		l.x.lastStart.Store(startOf(grant.Claim, started))
 		result, err := handle(timed, handler, Action{
 			Intent: grant.Intent, Digest: grant.Digest, Claim: grant.Claim, Token: grant.Claim.Token(), Deadline: deadline,
 		})
@@ -82,6 +83,9 @@ func (l *loop) spend(ctx context.Context, r permit.Ruling, t0 time.Duration, int
 	if cause := context.Cause(ctx); cause != nil {
 		_, reason := failure(cause)
 		return permit.Grant{}, schemas.Refuse(reason, "%v", cause)
+	}
+	if why := l.x.braked(); why != "" {
+		return permit.Grant{}, schemas.Refuse(pb.Reason_REASON_START_DISARMED, "%s", why)
 	}
 	return r.Permit.Spend(t0, l.x.clock(), intent)
 }
@@ -141,6 +145,9 @@ func (l *loop) finished(g permit.Grant, started time.Time, result Result, err, c
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if r := l.running[g.Digest]; r != nil && l.reached(r) {
+		defer l.x.beatNow() // whoever halted it waits to hear that it has ended
+	}
 	delete(l.running, g.Digest)
 	l.status.Started++
 	l.reportOutcome(g.Decision, o, result.Data, explanation)

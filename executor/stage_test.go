@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/schemas"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 	"github.com/portcullis-dev/portcullis/streams"
@@ -28,6 +29,9 @@ type stage struct {
 
 	claims, outcomes *hands
 	forward          atomic.Int64 // what the boot clock is ahead, in nanoseconds
+	brake            Brake
+	fold             *ledger.Fold                 // reads heartbeats
+	newest           atomic.Pointer[pb.Heartbeat] // of x1
 
 	stop  context.CancelFunc
 	ended chan error
@@ -111,7 +115,7 @@ func (s *stage) begin(handle HandlerFunc, mark Mark) {
 	s.t.Helper()
 	conn, me := s.Connect("x1"), s.Member("x1")
 	x, err := New(Config{
-		Conn: conn, Ledger: s.Zone.Ledger, ID: me.ID, Key: me.Key, Credential: me.Credential, Logger: slog.New(slog.DiscardHandler), Mark: mark,
+		Conn: conn, Ledger: s.Zone.Ledger, ID: me.ID, Key: me.Key, Credential: me.Credential, Logger: slog.New(slog.DiscardHandler), Mark: mark, Brake: s.brake,
 		Handlers: map[string]Handler{"read": HandlerFunc(func(ctx context.Context, a Action) (Result, error) {
 			s.acts.Add(1)
 			return handle(ctx, a)

@@ -105,15 +105,19 @@ func fits(v *pb.Value, t pb.AttributeType) bool {
 }
 
 // others refuses governors, who are no entry of the directory, and grants that
-// no role but an agent's or an executor's has.
+// the role does not have.
 func (l *directoryLinter) others() {
 	for i, p := range l.release.GetDirectory() {
-		agent, executor := p.GetRole() == pb.Role_ROLE_AGENT, p.GetRole() == pb.Role_ROLE_EXECUTOR
+		agent, approver := p.GetRole() == pb.Role_ROLE_AGENT, p.GetRole() == pb.Role_ROLE_APPROVER
+		tools := agent || approver || p.GetRole() == pb.Role_ROLE_EXECUTOR
 		if p.GetRole() == pb.Role_ROLE_GOVERNOR {
 			l.find(policy.SeverityError, "directory.governor", fmt.Sprintf("directory[%d]", i), "remove the entry; the release names its governors and their keys itself", "%s is a governor", p.GetName())
 		}
-		if !agent && (len(p.GetGroups()) > 0 || len(p.GetAttributes()) > 0) || !agent && !executor && len(p.GetTools()) > 0 {
-			l.find(policy.SeverityError, "directory.grant", fmt.Sprintf("directory[%d]", i), "leave them out: groups and attributes are for agents, tools for agents and executors", "%s has grants that its role cannot have", p.GetName())
+		if !agent && (len(p.GetGroups()) > 0 || len(p.GetAttributes()) > 0) || !tools && len(p.GetTools()) > 0 {
+			l.find(policy.SeverityError, "directory.grant", fmt.Sprintf("directory[%d]", i), "leave them out: groups and attributes are for agents, tools for agents, executors and approvers", "%s has grants that its role cannot have", p.GetName())
+		}
+		if approver && len(p.GetTools()) == 0 {
+			l.find(policy.SeverityWarning, "directory.approver", fmt.Sprintf("directory[%d]", i), "say with tools: [...] for which tools its answers count", "%s is an approver for no tool", p.GetName())
 		}
 	}
 }

@@ -71,9 +71,9 @@ var rightsOf = map[pb.Role]roleRights{
 		reads:        []Stream{Ledger, Heartbeats, Checkpoints},
 		verifiesSync: true,
 	},
-	pb.Role_ROLE_GOVERNOR: {
+	pb.Role_ROLE_GOVERNOR: { // reads heartbeats because whoever halts must see who has stopped
 		appends:      []grant{{schemas.KindGovernance, bare}},
-		reads:        []Stream{Ledger},
+		reads:        []Stream{Ledger, Heartbeats},
 		verifiesSync: true,
 	},
 	pb.Role_ROLE_APPROVER: {

@@ -92,7 +92,8 @@ func checkAppend(t *testing.T, w *world, c *Conn, subject string, allowed bool) 
 var mayRead = map[string][]string{
 	"alice": {"answer.z.alice"},
 	"bob":   {"answer.z.bob"},
-	"enf":   {"live.fabric.z.>"}, "exec": {"live.fabric.z.>"}, "gov": {"live.fabric.z.>"}, "appr": {"live.fabric.z.>"},
+	"enf":   {"live.fabric.z.>"}, "exec": {"live.fabric.z.>"}, "appr": {"live.fabric.z.>"},
+	"gov":  {"live.fabric.z.>", "live.heartbeat.z.>"},
 	"sent": {"live.fabric.z.>", "live.heartbeat.z.>", "live.checkpoint.z"},
 	"aud":  {"live.fabric.z.>", "live.heartbeat.z.>", "live.checkpoint.z"},
 	"rec":  {"live.fabric.z.>", "live.checkpoint.z"},

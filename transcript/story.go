@@ -6,6 +6,7 @@ import (
 
 	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/trust"
+	"github.com/portcullis-dev/portcullis/core/verdict"
 	"github.com/portcullis-dev/portcullis/streams/feed"
 )
 
@@ -49,33 +50,33 @@ type Timings struct {
 // StoryTeller gathers one story from a feed's events. It belongs to the feed's
 // goroutine.
 type StoryTeller struct {
-	about  trust.Digest
-	teller *Teller
-	replay *replay
-	story  Story
-	known  bool
-	// again holds the derived decisions by the intent's position: one that is
-	// sent again after its deadline is decided again.
-	again map[Position]derived
+	about   trust.Digest
+	teller  *Teller
+	replica *verdict.Replica
+	story   Story
+	known   bool
+	// again holds the derived decisions by round: an intent that is sent again after
+	// its deadline is decided again.
+	again map[question]derived
 }
 
 // NewStoryTeller begins the story of the intent with a digest. The feed must
 // begin at position 1: verdicts depend on all that stands before.
 func NewStoryTeller(about trust.Digest) *StoryTeller {
 	return &StoryTeller{
-		about: about, teller: NewTeller(), replay: newReplay(), again: make(map[Position]derived),
+		about: about, teller: NewTeller(), replica: verdict.NewReplica(verdict.ReplicaConfig{}), again: make(map[question]derived),
 		story: Story{Decisions: []Recorded{}, Claims: []Line{}, Outcomes: []Line{}}, // lists in JSON, never null
 	}
 }
 
 // Step takes one event. It fails only if a derived decision cannot be encoded.
 func (s *StoryTeller) Step(f *ledger.Fold, ev feed.Event[Ahead]) error {
-	again, err := s.replay.step(f, ev, s.about)
+	again, err := rederive(s.replica, f, ev, s.about)
 	if err != nil {
 		return err
 	}
-	if again != nil {
-		s.derived(f, *again)
+	for _, d := range again {
+		s.derived(f, d)
 	}
 	for i, l := range s.teller.Tell(f, ev) {
 		if l.Intends() == s.about.String() {
@@ -86,8 +87,8 @@ func (s *StoryTeller) Step(f *ledger.Fold, ev feed.Event[Ahead]) error {
 }
 
 func (s *StoryTeller) derived(f *ledger.Fold, again derived) {
-	s.again[Position(ledger.PositionOf(again.decision.GetIntent()))] = again
-	if s.story.Rederived == nil {
+	s.again[question(verdict.RoundOf(again.decision))] = again
+	if s.story.Rederived == nil || again.decision.GetRound() > 0 { // the newest round is what holds
 		s.story.Needed = int(f.Governance().Release().Proto.GetDecisionThreshold())
 		s.story.Rederived = &Rederived{Decision: decision(again.decision), Digest: again.bytes.String(), Explanation: again.explanation}
 	}
@@ -100,7 +101,7 @@ func (s *StoryTeller) take(l Line, rec ledger.Record, i int) {
 	case l.Intent != nil:
 		s.story.Resent = append(s.story.Resent, l.Position)
 	case l.Decision != nil:
-		again, known := s.again[l.Decision.Intent]
+		again, known := s.again[question{ledger.Position(l.Decision.Intent), l.Decision.Round}]
 		same := known && again.bytes == rec.Items[i].Digest
 		s.story.Decisions = append(s.story.Decisions, Recorded{l, same})
 	case l.Claim != nil:

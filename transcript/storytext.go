@@ -13,9 +13,9 @@ func (s Story) String() string {
 	var b strings.Builder
 	s.writeIntent(&b)
 	s.writeDecisions(&b)
+	s.section(&b, "approvals", "", s.Approvals)
 	s.section(&b, "claims", "nobody claimed it", s.Claims)
 	s.section(&b, "outcomes", "none", s.Outcomes)
-	s.section(&b, "approvals", "", s.Approvals)
 	if s.Timings.Run != nil {
 		fmt.Fprintf(&b, "  the action ran for %.1f ms\n", *s.Timings.Run)
 	}

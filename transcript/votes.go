@@ -3,8 +3,8 @@ package transcript
 import (
 	"time"
 
-	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/trust"
+	"github.com/portcullis-dev/portcullis/core/verdict"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 )
 
@@ -13,10 +13,7 @@ import (
 type votes struct{ polls aged[question, *poll] }
 
 // question is what is voted on: one intent, in one round.
-type question struct {
-	intent ledger.Position
-	round  uint32
-}
+type question verdict.Round
 
 type poll struct {
 	voters map[trust.Digest]map[trust.Identity]bool // decision bytes → enforcers
@@ -25,7 +22,7 @@ type poll struct {
 
 // add counts one decision and completes d with what the count says.
 func (v *votes) add(d *Decision, said *pb.Decision, bytes trust.Digest, signer trust.Identity, needed int, at time.Time) {
-	q := question{ledger.PositionOf(said.GetIntent()), said.GetRound()}
+	q := question(verdict.RoundOf(said))
 	p, known := v.polls.get(q)
 	if !known {
 		p = &poll{voters: make(map[trust.Digest]map[trust.Identity]bool, 1)}

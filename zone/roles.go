@@ -10,14 +10,34 @@ import (
 	"github.com/portcullis-dev/portcullis/enforcer"
 	"github.com/portcullis-dev/portcullis/executor"
 	"github.com/portcullis-dev/portcullis/fabric"
+	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 	"github.com/portcullis-dev/portcullis/sentinel"
 	"github.com/portcullis-dev/portcullis/streams"
+	"github.com/portcullis-dev/portcullis/streams/heartbeat"
 )
 
+// Program is what a participant runs, by digest: heartbeats state it, and a
+// release may bind an identity to it. The zero value states nothing.
+type Program struct {
+	Build    trust.Digest // of the executable
+	Settings trust.Digest // of the effective configuration
+}
+
+// program is what a member runs in this process. Tools is the digest of what the
+// executors' tools are configured to do.
+func program(build, tools trust.Digest, id trust.Identity) Program {
+	parts := []string{"role", trust.RoleName(id.Role), "name", id.Name}
+	if id.Role == pb.Role_ROLE_EXECUTOR {
+		parts = append(parts, "tools", tools.String())
+	}
+	return Program{Build: build, Settings: heartbeat.Digest(parts...)}
+}
+
 // Enforcer makes an enforcer of a member on its connection.
-func Enforcer(conn *streams.Conn, m *fabric.Member, log *slog.Logger) (*enforcer.Enforcer, error) {
+func Enforcer(conn *streams.Conn, m *fabric.Member, p Program, log *slog.Logger) (*enforcer.Enforcer, error) {
 	return enforcer.New(enforcer.Config{
 		Conn: conn, Ledger: m.Bundle.Ledger, ID: m.ID, Key: m.Key, Credential: m.Credential, Logger: log,
+		Build: p.Build, Settings: p.Settings,
 	})
 }
 
@@ -28,11 +48,18 @@ func Sentinel(conn *streams.Conn, m *fabric.Member, log *slog.Logger) (*sentinel
 	})
 }
 
-// Executor makes an executor of a member on its connection. Mark may be nil.
-func Executor(conn *streams.Conn, m *fabric.Member, handlers map[string]executor.Handler, mark executor.Mark, log *slog.Logger) (*executor.Executor, error) {
+// Hands is what an executor acts with. Handlers are required.
+type Hands struct {
+	Handlers map[string]executor.Handler
+	Mark     executor.Mark
+	Brake    executor.Brake
+}
+
+// Executor makes an executor of a member on its connection.
+func Executor(conn *streams.Conn, m *fabric.Member, p Program, h Hands, log *slog.Logger) (*executor.Executor, error) {
 	return executor.New(executor.Config{
 		Conn: conn, Ledger: m.Bundle.Ledger, ID: m.ID, Key: m.Key, Credential: m.Credential, Logger: log,
-		Handlers: handlers, Mark: mark,
+		Handlers: h.Handlers, Mark: h.Mark, Brake: h.Brake, Build: p.Build, Settings: p.Settings,
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/fabric"
 )
 
@@ -122,4 +123,13 @@ func ReadTools(f *fabric.Fabric) (ToolsConfig, error) {
 		c.Files.Root = filepath.Join(f.Dir, c.Files.Root)
 	}
 	return c, nil
+}
+
+// Digest names the configuration as it takes effect, for heartbeats.
+func (c ToolsConfig) Digest() (trust.Digest, error) {
+	text, err := yaml.Marshal(c)
+	if err != nil {
+		return trust.Digest{}, fmt.Errorf("%w: %w", ErrTools, err)
+	}
+	return trust.DigestOf(text), nil
 }

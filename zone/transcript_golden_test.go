@@ -156,7 +156,7 @@ func (g *golden) story(s transcript.Story) string {
 	for i := range s.Decisions {
 		s.Decisions[i].Line = votes[i]
 	}
-	for _, lines := range [][]transcript.Line{s.Claims, s.Outcomes} {
+	for _, lines := range [][]transcript.Line{s.Approvals, s.Claims, s.Outcomes} {
 		for i := range lines {
 			lines[i] = g.renumbered(lines[i])
 		}

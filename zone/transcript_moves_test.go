@@ -237,6 +237,21 @@ func (w *stage) report(words []string) {
 	w.appendItem(words[0], schemas.KindOutcome, in.content.GetTool(), item)
 }
 
+func (w *stage) approve(words []string) { w.answer(words[0], words[1], true) }
+
+func (w *stage) refuse(words []string) { w.answer(words[0], words[1], false) }
+
+func (w *stage) answer(name, intent string, approve bool) {
+	in := w.named(intent)
+	payload, err := schemas.Marshal(&pb.Approval{
+		Ledger: w.fabric.Ledger[:], IntentDigest: in.digest[:], Approver: w.member(name).ID.String(), Approve: approve,
+	})
+	w.must(err)
+	data, err := trust.Seal(schemas.KindApproval.PayloadType(), payload, w.member(name).Key)
+	w.must(err)
+	w.append(name, schemas.Subject("home", schemas.KindApproval, ""), data)
+}
+
 func (w *stage) govern(words []string) {
 	record := &pb.Governance{}
 	switch words[0] {

@@ -29,6 +29,8 @@ import (
 //	                              recorded one with its verdict replaced
 //	claim NAME I                  append a claim of an executor's other incarnation
 //	report NAME I                 append an outcome, EXECUTED, for the newest claim on I
+//	approve NAME I                append an approver's yes
+//	refuse NAME I                 append an approver's no
 //	govern halt SCOPE REASON      append a governance record
 //	govern resume REASON          lift all halts
 //	govern revoke NAME REASON
@@ -43,6 +45,7 @@ var directives = map[string]func(*stage, []string){
 	"fabric": (*stage).open, "start": (*stage).start, "stop": (*stage).stop, "introduce": (*stage).introduce,
 	"propose": (*stage).propose, "draft": (*stage).draft, "intent": (*stage).intent, "list": (*stage).list,
 	"again": (*stage).again, "tamper": (*stage).tamper, "junk": (*stage).junk, "decide": (*stage).decide, "claim": (*stage).claim, "report": (*stage).report,
+	"approve": (*stage).approve, "refuse": (*stage).refuse,
 	"govern": (*stage).govern, "copy": (*stage).copied, "send": (*stage).send, "await": (*stage).await, "show": (*stage).show,
 }
 

@@ -69,18 +69,35 @@ func fabricParams(w *stage, o map[string]string) fabric.Params {
 	return fabric.Params{
 		Clock: time.Now, TrustDomain: "golden.test", Zone: "home",
 		Enforcers: w.number(o["enforcers"], 1), Executors: w.number(o["executors"], 1), K: w.number(o["k"], 1),
-		Release: release(w.t, map[string]string{
+		Release: withApprovers(w.number(o["approvers"], 0), release(w.t, map[string]string{
 			"start":          "30s", // generous: a slow machine must not decide how a story ends
 			"max_clock_skew": "30s",
 			"pulse_limit":    w.pulseLimit.String(),
 			"pulse_interval": "100ms",
 			"hedge":          w.duration(o["hedge"], 2*time.Second).String(),
-		}),
+		})),
 	}
 }
 
+// withApprovers adds approvers p1 and so on, who may answer for transfers, and a
+// policy that asks two of them about large ones.
+func withApprovers(n int, tree fstest.MapFS) fstest.MapFS {
+	if n == 0 {
+		return tree
+	}
+	for i := range n {
+		entry := fmt.Sprintf("  - name: p%d\n    role: approver\n    tools: [transfer]\n", i+1)
+		tree["directory.yaml"].Data = append(tree["directory.yaml"].Data, entry...)
+	}
+	tree["policies/approvals.cedar"] = &fstest.MapFile{Data: []byte(`
+		@id("large-transfers") @approvals("2")
+		permit (principal in Group::"staff", action == Action::"transfer", resource is Account)
+		when { context.arguments.amount <= 5000 };`)}
+	return tree
+}
+
 // release is the template's release with other bounds.
-func release(t *testing.T, bounds map[string]string) fs.FS {
+func release(t *testing.T, bounds map[string]string) fstest.MapFS {
 	template, err := fabric.Template()
 	if err != nil {
 		t.Fatal(err)

@@ -25,6 +25,7 @@ type Config struct {
 	Logger *slog.Logger
 	Port   int          // of the embedded broker; 0 means the fabric's, -1 any free one
 	Build  trust.Digest // digest of this executable
+	Tools  trust.Digest // digest of what the tools are configured to do, see ToolsConfig.Digest
 
 	LedgerBytes int64 // bound on the ledger; 0 means the default of package streams
 
@@ -36,8 +37,9 @@ type Config struct {
 // Zone is the members that were started in one process, and its broker unless
 // that runs elsewhere. Safe for concurrent use.
 type Zone struct {
-	cfg Config
-	at  Broker
+	cfg   Config
+	at    Broker
+	brake *fabric.Brake
 
 	mu      sync.Mutex
 	members map[trust.Identity]*member
@@ -87,7 +89,7 @@ func Join(cfg Config, at Broker) (*Zone, error) {
 }
 
 func newZone(cfg Config, at Broker) *Zone {
-	return &Zone{cfg: cfg, at: at, members: make(map[trust.Identity]*member), failed: make(chan error, 1)}
+	return &Zone{cfg: cfg, at: at, brake: cfg.Fabric.Brake(), members: make(map[trust.Identity]*member), failed: make(chan error, 1)}
 }
 
 // Broker is the zone's broker.
@@ -169,7 +171,7 @@ func (z *Zone) Start(ctx context.Context, role pb.Role, name string) error {
 func (z *Zone) prepare(one *member, m *fabric.Member, log *slog.Logger) (run func(context.Context) error, err error) {
 	switch m.ID.Role { //nolint:exhaustive // the other roles are not run by a zone
 	case pb.Role_ROLE_ENFORCER:
-		if one.enforcer, err = Enforcer(one.conn, m, log); err != nil {
+		if one.enforcer, err = Enforcer(one.conn, m, z.program(m), log); err != nil {
 			return nil, err
 		}
 		return one.enforcer.Run, nil
@@ -184,6 +186,11 @@ func (z *Zone) prepare(one *member, m *fabric.Member, log *slog.Logger) (run fun
 		return nil, fmt.Errorf("zone: a %s is not run by a zone", trust.RoleName(m.ID.Role))
 	}
 }
+
+func (z *Zone) program(m *fabric.Member) Program { return program(z.cfg.Build, z.cfg.Tools, m.ID) }
+
+// Brake is the local kill switch of the executors that run here.
+func (z *Zone) Brake() *fabric.Brake { return z.brake }
 
 func (z *Zone) prepareExecutor(one *member, m *fabric.Member, log *slog.Logger) (run func(context.Context) error, err error) {
 	release, err := z.cfg.Fabric.Release()
@@ -202,7 +209,8 @@ func (z *Zone) prepareExecutor(one *member, m *fabric.Member, log *slog.Logger) 
 	if err != nil {
 		return nil, err
 	}
-	if one.executor, err = Executor(one.conn, m, handlers, mark, log); err != nil {
+	hands := Hands{Handlers: handlers, Mark: mark, Brake: z.brake}
+	if one.executor, err = Executor(one.conn, m, z.program(m), hands, log); err != nil {
 		return nil, err
 	}
 	return one.executor.Run, nil

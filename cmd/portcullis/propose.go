@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -30,7 +31,8 @@ func newProposeCommand(g *globals) *cobra.Command {
 		Use:   "propose --as AGENT --tool TOOL --resource RESOURCE [--arg NAME=VALUE …]",
 		Short: "Propose one action as an agent, and wait for what becomes of it",
 		Long: `Proposes one action as an agent of the data folder, and waits until it was
-executed, refused, or its deadline is over. The exit code says which.
+executed, refused, or its deadline is over. The exit code says which. While it
+waits for approvals, standard error says so: give it a long --timeout then.
 
 JSON: {"verdict":"ALLOW"|"DENY"|"","status":"EXECUTED"|…|"","intent","intent_at","decided_at","claim","outcome_at","reasons":[…],
 "policies":[…],"explanation","result"}; fields that do not apply are left out; positions are "sequence.index".`,
@@ -79,8 +81,18 @@ func (g *globals) propose(ctx context.Context, flags *proposeFlags) error {
 		return err
 	}
 	defer done()
-	out, err := a.Propose(ctx, agent.Request{Tool: flags.tool, Resource: flags.resource, Arguments: arguments, Timeout: flags.timeout})
+	out, err := a.Propose(ctx, agent.Request{Tool: flags.tool, Resource: flags.resource, Arguments: arguments, Timeout: flags.timeout, Pending: g.pending})
 	return g.proposed(out, err)
+}
+
+// pending tells, while the agent waits, that people are asked. It goes to standard
+// error: standard output has what became of the proposal.
+func (g *globals) pending(why *agent.Refused) {
+	if g.json {
+		_ = writeJSON(g.stderr, map[string]string{"event": "pending", "intent": why.Intent.String(), "intent_at": why.At.String(), "explanation": why.Explanation})
+		return
+	}
+	fmt.Fprintf(g.stderr, "waiting for approval of %s\n%s  approve it with: portcullis approvals approve %s --as APPROVER\n", why.At, indent(why.Explanation), why.Intent.Short())
 }
 
 // openAgent connects as an agent of the fabric.

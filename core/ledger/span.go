@@ -31,7 +31,7 @@ func leafOf(raw Raw) trust.Digest {
 	b := make([]byte, 0, len(leafDomain)+3*8+len(raw.Subject)+len(raw.Data))
 	b = append(b, leafDomain...)
 	b = binary.BigEndian.AppendUint64(b, raw.Seq)
-	b = binary.BigEndian.AppendUint64(b, uint64(nanos)) //nolint:gosec // a bit pattern, not a quantity
+	b = binary.BigEndian.AppendUint64(b, uint64(nanos))
 	b = binary.BigEndian.AppendUint64(b, uint64(len(raw.Subject)))
 	b = append(b, raw.Subject...)
 	return trust.DigestOf(append(b, raw.Data...))

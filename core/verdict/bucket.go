@@ -59,6 +59,7 @@ func (s *State) charge(key bucketKey, at, amount, ends int64) {
 	}
 	b.charges = append(b.charges, charge{at, amount, ends})
 	b.sum.add(amount)
+	s.mixed.add(charge{at, amount, ends}.line(key))
 }
 
 // used is what the window up to now holds.
@@ -84,13 +85,14 @@ func (b *bucket) recount(window int64) {
 	}
 }
 
-// forget drops what has ended and says when the next charge ends.
-func (b *bucket) forget(now int64) (next int64, left bool) {
+// forget drops what has ended, tells each, and says when the next charge ends.
+func (b *bucket) forget(now int64, forgotten func(charge)) (next int64, left bool) {
 	n := 0
 	for n < len(b.charges) && b.charges[n].ends <= now {
 		if n >= b.from {
 			b.sum.sub(b.charges[n].amount)
 		}
+		forgotten(b.charges[n])
 		n++
 	}
 	b.charges = b.charges[n:]

@@ -29,14 +29,7 @@ func (s *State) Decide(f *ledger.Fold, rules *Rules, in Intent) *pb.Decision {
 	}
 	c := &deciding{state: s, fold: f, rules: rules, in: in, content: in.Content}
 	c.start()
-	c.checkSender()
-	c.denyIf(in.Defect != 0, in.Defect)
-	c.denyIf(in.Size > rules.Release.Bounds.MaxIntentBytes, pb.Reason_REASON_INTENT_OVERSIZED)
-	if in.Content == nil {
-		c.denyIf(in.Defect == 0, pb.Reason_REASON_INTENT_MALFORMED) // not even read
-		return c.finish()
-	}
-	c.checkContent()
+	c.decide()
 	return c.finish()
 }
 
@@ -50,6 +43,8 @@ type deciding struct {
 	rules   *Rules
 	in      Intent
 	content *pb.Intent
+
+	wait *wait // of which a further round is decided; nil in round 0
 
 	d        *pb.Decision
 	reasons  []pb.Reason
@@ -75,6 +70,17 @@ func (c *deciding) start() {
 		Agent:        c.in.Signer.ID.String(),
 	}
 	c.denyIf(!c.rules.Release.ValidAt(c.fold.LogTime()), pb.Reason_REASON_RELEASE_EXPIRED)
+}
+
+func (c *deciding) decide() {
+	c.checkSender()
+	c.denyIf(c.in.Defect != 0, c.in.Defect)
+	c.denyIf(c.in.Size > c.rules.Release.Bounds.MaxIntentBytes, pb.Reason_REASON_INTENT_OVERSIZED)
+	if c.content == nil {
+		c.denyIf(c.in.Defect == 0, pb.Reason_REASON_INTENT_MALFORMED) // not even read
+		return
+	}
+	c.checkContent()
 }
 
 // senderReasons translates what the ledger says of any signer's standing into
@@ -106,7 +112,9 @@ func (c *deciding) checkContent() {
 	c.checkDeadline()
 	if !forged { // what a forger says of a session says nothing of his own
 		c.d.Session = in.GetSession()
-		c.checkSession()
+		if c.wait == nil { // it moved its session in round 0
+			c.checkSession()
+		}
 	}
 	_, halted := c.fold.Governance().Halted(governance.Target{
 		Zone: c.fold.Governance().Zone(), Tool: in.GetTool(), Agent: id, Session: in.GetSession(),
@@ -243,6 +251,9 @@ func (c *deciding) request() policy.Request {
 		Usage:     usage,
 		LogTime:   c.fold.LogTime(),
 	}
+	if c.wait != nil {
+		request.Approvals = c.wait.approvals(c.fold, c.rules)
+	}
 	if root, ok := delegator(c.fold, c.content); ok {
 		request.Delegator = c.rules.principal(root)
 	}
@@ -327,7 +338,7 @@ func Subject(d *pb.Decision) string {
 
 // PolicyRequest is what Decide asks of policy about an intent, for explanations.
 // Call it before the intent's decision is applied. ok is false if the intent
-// does not get as far as policy.
+// does not get as far as policy. The approvals are those of an intent that waits.
 func (s *State) PolicyRequest(f *ledger.Fold, rules *Rules, in Intent) (policy.Request, bool) {
 	if in.Content == nil {
 		return policy.Request{}, false
@@ -337,7 +348,7 @@ func (s *State) PolicyRequest(f *ledger.Fold, rules *Rules, in Intent) (policy.R
 	if !known || !enrolled {
 		return policy.Request{}, false
 	}
-	c := &deciding{state: s, fold: f, rules: rules, in: in, content: in.Content}
+	c := &deciding{state: s, fold: f, rules: rules, in: in, content: in.Content, wait: s.waits[in.Digest]}
 	c.d = &pb.Decision{Agent: in.Signer.ID.String(), Tool: tool.GetName()}
 	return c.request(), true
 }

@@ -46,6 +46,7 @@ const (
 	policyForbidden     = pb.Reason_REASON_POLICY_FORBIDDEN
 	policyError         = pb.Reason_REASON_POLICY_ERROR
 	approvalPending     = pb.Reason_REASON_APPROVAL_PENDING
+	approvalRefused     = pb.Reason_REASON_APPROVAL_REFUSED
 )
 
 // reasonCases are intents that are denied for exactly the reasons that they
@@ -268,6 +269,15 @@ var reasonCases = []struct {
 		[]func(*pb.Release){policies(`@id("a") @approvals("1") permit (principal, action == Action::"read", resource);`)},
 		func(w *world) *pb.Decision { return w.ask(w.alice) },
 		[]pb.Reason{approvalPending},
+	},
+	{
+		"approval refused",
+		[]func(*pb.Release){policies(wantTwo), approvers},
+		func(w *world) *pb.Decision {
+			c := newCourt(w.tb)
+			return c.answer(c.p1, c.request(c.alice, pay(820)), false)
+		},
+		[]pb.Reason{approvalPending, approvalRefused},
 	},
 
 	{

@@ -53,6 +53,9 @@ func TestRestart(t *testing.T) {
 				started = append(started, restart(t, past, s.now))
 			}
 			want := s.state.Digest()
+			if want != s.state.Recount() {
+				t.Fatalf("at %d the running digest is not that of the state's entries", s.seq)
+			}
 			for i, state := range started {
 				state.Expire(s.now.UnixNano())
 				if i > 0 && state.Digest() != want {

@@ -1,10 +1,8 @@
 package verdict
 
 import (
-	"cmp"
 	"container/heap"
 	"encoding/binary"
-	"slices"
 	"time"
 
 	"github.com/portcullis-dev/portcullis/core/trust"
@@ -18,8 +16,10 @@ type State struct {
 	open     map[string]int // agent → open sessions
 	seen     map[trust.Digest]int64
 	buckets  map[bucketKey]*bucket
+	waits    map[trust.Digest]*wait // intents that wait for approvals
 	due      dueHeap
 	now      int64 // log time of the last Expire, Unix nanoseconds
+	mixed    mix   // of a line for each entry of the maps above
 }
 
 type sessionKey struct{ agent, session string }
@@ -37,12 +37,14 @@ func NewState() *State {
 		open:     make(map[string]int),
 		seen:     make(map[trust.Digest]int64),
 		buckets:  make(map[bucketKey]*bucket),
+		waits:    make(map[trust.Digest]*wait),
 	}
 }
 
 // Apply folds a decision into the state: one just derived by Decide, or one
-// that a quorum recorded. Memory is W of the release in force at the intent's
-// position. Decisions must be applied in the order of their intents.
+// that a quorum recorded. Memory is W of the release in force where it was
+// decided. Decisions must be applied in the order in which they were decided:
+// where their intents stand, and the approvals that opened further rounds.
 func (s *State) Apply(d *pb.Decision, memory time.Duration) {
 	at := nanos(d.GetLogTime().AsTime())
 	s.Expire(at)
@@ -57,6 +59,7 @@ func (s *State) Apply(d *pb.Decision, memory time.Duration) {
 	for _, c := range d.GetCharges() {
 		s.charge(bucketKey{c.GetLimit(), c.GetKey()}, at, c.GetAmount(), end)
 	}
+	s.settleRound(d)
 }
 
 // Seen reports whether an intent with this digest was decided and its deadline
@@ -71,6 +74,7 @@ func (s *State) see(d trust.Digest, until int64) {
 		return
 	}
 	s.seen[d] = until
+	s.mixed.add(seenLine(d, until))
 	heap.Push(&s.due, due{at: until, digest: d})
 }
 
@@ -84,8 +88,11 @@ func (s *State) move(key sessionKey, sequence uint64, head trust.Digest, end int
 		s.sessions[key] = held
 		s.open[key.agent]++
 		heap.Push(&s.due, due{at: end, session: key})
+	} else {
+		s.mixed.sub(held.line(key))
 	}
 	held.sequence, held.head, held.expires = sequence, head, max(held.expires, end)
+	s.mixed.add(held.line(key))
 }
 
 // Expire forgets everything that ends at or before the log time now.
@@ -104,7 +111,8 @@ func (s *State) settle(d due) {
 	switch {
 	case d.bucket != (bucketKey{}):
 		b := s.buckets[d.bucket]
-		if next, left := b.forget(s.now); left {
+		next, left := b.forget(s.now, func(c charge) { s.mixed.sub(c.line(d.bucket)) })
+		if left {
 			heap.Push(&s.due, due{at: next, bucket: d.bucket})
 		} else {
 			delete(s.buckets, d.bucket)
@@ -114,11 +122,16 @@ func (s *State) settle(d due) {
 			heap.Push(&s.due, due{at: held.expires, session: d.session})
 			return
 		}
+		s.mixed.sub(s.sessions[d.session].line(d.session))
 		delete(s.sessions, d.session)
 		if s.open[d.session.agent]--; s.open[d.session.agent] == 0 {
 			delete(s.open, d.session.agent)
 		}
+	case d.waits:
+		s.mixed.sub(s.waits[d.digest].line())
+		delete(s.waits, d.digest)
 	default:
+		s.mixed.sub(seenLine(d.digest, s.seen[d.digest]))
 		delete(s.seen, d.digest)
 	}
 }
@@ -126,7 +139,8 @@ func (s *State) settle(d due) {
 // due says when something may end; exactly one of the keys is set.
 type due struct {
 	at      int64
-	digest  trust.Digest
+	digest  trust.Digest // of an intent that was seen, or of one that waits
+	waits   bool
 	session sessionKey
 	bucket  bucketKey
 }
@@ -145,28 +159,26 @@ func (h *dueHeap) Pop() any {
 	return last
 }
 
-// Digest is the SHA-256 of a canonical encoding of the state after Expire: two
-// enforcers at one position must agree on it.
-func (s *State) Digest() trust.Digest {
-	var lines [][]byte
-	for key, held := range s.sessions {
-		line := appendText(nil, "session", key.agent, key.session)
-		line = binary.BigEndian.AppendUint64(line, held.sequence)
-		line = append(line, held.head[:]...)
-		lines = append(lines, appendNumber(line, held.expires))
-	}
-	for d, until := range s.seen {
-		lines = append(lines, appendNumber(append(appendText(nil, "seen"), d[:]...), until))
-	}
-	for key, b := range s.buckets {
-		line := appendNumber(appendText(nil, "limit", key.limit, key.key), int64(len(b.charges)))
-		for _, c := range b.charges {
-			line = appendNumber(appendNumber(appendNumber(line, c.at), c.amount), c.ends)
-		}
-		lines = append(lines, line)
-	}
-	slices.SortFunc(lines, func(a, b []byte) int { return cmp.Compare(string(a), string(b)) })
-	return trust.DigestOf(slices.Concat(lines...))
+// Digest names the state after Expire: two enforcers at one position must agree
+// on it. It costs the same however large the state is.
+func (s *State) Digest() trust.Digest { return s.mixed.digest() }
+
+// Each entry of the state is one line of its digest.
+
+func (h *session) line(key sessionKey) []byte {
+	line := appendText(nil, "session", key.agent, key.session)
+	line = binary.BigEndian.AppendUint64(line, h.sequence)
+	line = append(line, h.head[:]...)
+	return appendNumber(line, h.expires)
+}
+
+func seenLine(d trust.Digest, until int64) []byte {
+	return appendNumber(append(appendText(nil, "seen"), d[:]...), until)
+}
+
+func (c charge) line(key bucketKey) []byte {
+	line := appendText(nil, "charge", key.limit, key.key)
+	return appendNumber(appendNumber(appendNumber(line, c.at), c.amount), c.ends)
 }
 
 func appendText(b []byte, parts ...string) []byte {

@@ -60,6 +60,15 @@ func (w *World) Propose(name string, timeout time.Duration) Intent {
 	return Intent{Content: in, Digest: trust.DigestOf(item), Position: ledger.Position{Seq: seq}}
 }
 
+// Answer writes an approver's answer to an intent.
+func (w *World) Answer(approver string, in Intent, approve bool) uint64 {
+	w.t.Helper()
+	m := w.members[approver]
+	payload, err := schemas.Marshal(&pb.Approval{Ledger: w.Zone.Ledger[:], IntentDigest: in.Digest[:], Approver: m.SPIFFE(), Approve: approve})
+	w.must(err)
+	return w.Write(approver, schemas.KindApproval, "", m.Seal(schemas.KindApproval, payload))
+}
+
 // Allow writes an enforcer's ALLOW of an intent under the governance of now.
 func (w *World) Allow(enforcer string, in Intent) uint64 {
 	w.t.Helper()

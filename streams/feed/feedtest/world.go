@@ -6,6 +6,7 @@ package feedtest
 import (
 	"context"
 	"crypto/x509"
+	"slices"
 	"testing"
 	"time"
 
@@ -35,11 +36,12 @@ var roles = map[string]pb.Role{
 	"e1": pb.Role_ROLE_ENFORCER, "e2": pb.Role_ROLE_ENFORCER,
 	"x1": pb.Role_ROLE_EXECUTOR, "x2": pb.Role_ROLE_EXECUTOR,
 	"s1": pb.Role_ROLE_SENTINEL, "g0": pb.Role_ROLE_GOVERNOR,
+	"p1": pb.Role_ROLE_APPROVER, "p2": pb.Role_ROLE_APPROVER,
 }
 
 // World is a zone's ledger, founded, and its people: agents alice and bob,
-// enforcers e1 and e2, executors x1 and x2 of the tools read and pay, sentinel
-// s1 and one governor. Nobody but g0 has written anything.
+// enforcers e1 and e2, executors x1 and x2 of the tools read and pay, approvers p1
+// and p2 for the tool read, sentinel s1 and one governor. Nobody but g0 has written anything.
 type World struct {
 	t      testing.TB
 	Server *streams.Server
@@ -81,11 +83,13 @@ func ofToday(r *pb.Release) {
 	r.Bounds.MaxClockSkew = durationpb.New(20 * time.Second)
 }
 
-// withSeconds adds a second enforcer and a second executor.
+// withSeconds adds a second enforcer and a second executor, and approvers.
 func withSeconds(r *pb.Release) {
 	second := trusttest.Entry(pb.Role_ROLE_ENFORCER, "e2")
 	second.Rank = 1
-	r.Directory = append(r.Directory, second, trusttest.Entry(pb.Role_ROLE_EXECUTOR, "x2", "read", "pay"))
+	r.Directory = slices.DeleteFunc(r.GetDirectory(), func(e *pb.Identity) bool { return e.GetRole() == pb.Role_ROLE_APPROVER })
+	r.Directory = append(r.Directory, second, trusttest.Entry(pb.Role_ROLE_EXECUTOR, "x2", "read", "pay"),
+		trusttest.Entry(pb.Role_ROLE_APPROVER, "p1", "read"), trusttest.Entry(pb.Role_ROLE_APPROVER, "p2", "read"))
 }
 
 func (w *World) participants() []streams.Participant {

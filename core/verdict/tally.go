@@ -1,4 +1,4 @@
-package enforcer
+package verdict
 
 import (
 	"github.com/portcullis-dev/portcullis/core/ledger"
@@ -6,9 +6,11 @@ import (
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 )
 
-// tally counts which enforcers recorded which decision on an intent.
-type tally struct {
-	votes map[ledger.Position]*votes
+// Tally counts which enforcers recorded which decision in which round. Only
+// identical bytes add up. It belongs to one goroutine and keeps a round until it
+// is told to forget it.
+type Tally struct {
+	votes map[Round]*votes
 }
 
 type votes struct {
@@ -16,20 +18,20 @@ type votes struct {
 	quorum bool
 }
 
-func newTally() *tally { return &tally{votes: make(map[ledger.Position]*votes)} }
+// NewTally has counted nothing.
+func NewTally() *Tally { return &Tally{votes: make(map[Round]*votes)} }
 
-// add counts item i of a list of decisions and returns the decision if it
-// completes the first quorum on its intent. Only identical bytes add up.
-func (t *tally) add(f *ledger.Fold, rec ledger.Record, i int, d *pb.Decision) *pb.Decision {
+// Add counts item i of an authentic list of decisions, decoded, and returns the
+// decision if it completes the first quorum in its round.
+func (t *Tally) Add(f *ledger.Fold, rec ledger.Record, i int, d *pb.Decision) *pb.Decision {
 	release := f.Governance().Release()
 	if d == nil || release == nil || i >= len(rec.Items) {
 		return nil
 	}
-	at := ledger.PositionOf(d.GetIntent())
-	v := t.votes[at]
+	v := t.votes[RoundOf(d)]
 	if v == nil {
 		v = &votes{by: make(map[trust.Digest]map[trust.Identity]bool, 1)}
-		t.votes[at] = v
+		t.votes[RoundOf(d)] = v
 	}
 	same := v.by[rec.Items[i].Digest]
 	if same == nil {
@@ -44,4 +46,5 @@ func (t *tally) add(f *ledger.Fold, rec ledger.Record, i int, d *pb.Decision) *p
 	return d
 }
 
-func (t *tally) forget(at ledger.Position) { delete(t.votes, at) }
+// Forget drops what was counted in a round.
+func (t *Tally) Forget(r Round) { delete(t.votes, r) }
