@@ -13,6 +13,7 @@ FUZZTIME ?= 10s
 BENCH    ?= .
 COUNT    ?= 6
 ROUNDS   ?= 50
+HALTS    ?= 1000
 
 # Development tools are pinned in tools.mod and built once: the folder's name is a digest of the pins
 # and of the toolchain, so that a changed pin can never run an old tool.
@@ -75,6 +76,10 @@ faults: ## Fail disks under real processes (Linux; needs strace, unshare and mou
 .PHONY: kill-loop
 kill-loop: ## Kill real processes ROUNDS times; no acknowledged record lost, no action repeated
 	$(GO) test -run '^TestKillLoop$$' -count=1 -timeout=30m ./cmd/portcullis -rounds=$(ROUNDS)
+
+.PHONY: bound
+bound: ## Halt real processes HALTS times under load: no start later than B; prints the distribution (minutes)
+	$(GO) test -run '^TestBound' -count=1 -v -timeout=60m ./cmd/portcullis -halts=$(HALTS)
 
 .PHONY: bench
 bench: $(TOOLS) ## Run benchmarks (BENCH='Decide', COUNT=6) and summarise them

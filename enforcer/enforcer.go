@@ -14,6 +14,7 @@ import (
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/schemas"
 	"github.com/portcullis-dev/portcullis/streams"
+	"github.com/portcullis-dev/portcullis/streams/feed"
 	"github.com/portcullis-dev/portcullis/streams/heartbeat"
 	"github.com/portcullis-dev/portcullis/streams/outbox"
 )
@@ -115,6 +116,7 @@ func (e *Enforcer) follow(ctx context.Context) error {
 		})
 	})
 	g.Go(func() error { return l.run(ctx) })
+	g.Go(func() error { return feed.KeepIntroduced(ctx, e.cfg.Conn, subject, e.cfg.Credential, l.unknown) })
 	return g.Wait()
 }
 

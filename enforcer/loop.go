@@ -194,6 +194,13 @@ func (l *loop) forget(f *ledger.Fold) {
 	l.tallied = l.tallied[n:]
 }
 
+// unknown reports whether the ledger lacks its credential.
+func (l *loop) unknown() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.status.CaughtUp && feed.Unknown(l.fold, l.e.cfg.Key.ID())
+}
+
 // heartbeat is what the enforcer says of itself; nil before it has read anything.
 func (l *loop) heartbeat() (*pb.Heartbeat, time.Duration) {
 	l.mu.Lock()
@@ -207,8 +214,8 @@ func (l *loop) heartbeat() (*pb.Heartbeat, time.Duration) {
 		Epoch: gov.Epoch(), Release: release.Digest[:], Head: gov.Head().Proto(), Position: l.fold.Seq(),
 		Started: l.status.CaughtUp, Disarmed: l.disarmed(release.Proto.GetDurability()), Divergences: l.status.Divergences,
 	}
-	if l.marked.seq > 0 {
-		beat.StatePosition, beat.StateDigest = l.marked.seq, l.marked.state[:]
+	if m := l.marked; m.seq > 0 { // a copy: the heartbeat is sent when the loop has gone on
+		beat.StatePosition, beat.StateDigest = m.seq, m.state[:]
 	}
 	return beat, release.Bounds.HeartbeatInterval
 }

@@ -161,6 +161,7 @@ func (x *Executor) Run(ctx context.Context) error {
 	})
 	g.Go(func() error { return l.watch(following) })
 	g.Go(func() error { return l.watchBrake(following) })
+	g.Go(func() error { return feed.KeepIntroduced(ctx, x.cfg.Conn, subject, x.cfg.Credential, l.unknown) })
 	tail.Go(func() error { return heartbeat.Run(late, x.heartbeats(l)) })
 	g.Go(func() error {
 		defer stopFeed()

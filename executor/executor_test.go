@@ -364,6 +364,9 @@ func TestWhatDisarms(t *testing.T) {
 			head.Digest = make([]byte, 32)
 			s.PulseOf(head, gov.Release().Digest)
 		}, "(number 2)"},
+		"a head that no pulse has named": {func(s *stage) {
+			s.Govern(trusttest.Halt(pb.ScopeKind_SCOPE_KIND_TOOL, "pay"))
+		}, "no pulse has named governance head 3"},
 		"the server is gone": {func(s *stage) { s.Server.Shutdown() }, "disconnected"},
 	}
 	for name, tt := range tests {

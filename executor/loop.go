@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -176,6 +177,13 @@ func (l *loop) governed(f *ledger.Fold, rec ledger.Record) {
 	l.x.beatNow()
 }
 
+// unknown reports whether the ledger lacks its credential.
+func (l *loop) unknown() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.x.health.Started() && feed.Unknown(l.fold, l.x.cfg.Key.ID())
+}
+
 // disarmed says why the executor must not act now; "" when it is armed.
 func (l *loop) disarmed() string {
 	if l.fold == nil || l.fold.Governance().Release() == nil {
@@ -205,6 +213,8 @@ func (l *loop) disarmed() string {
 		return "no pulse was read yet; is a sentinel running?"
 	case pulse.Fault != nil:
 		return pulse.Fault.Error()
+	case pulse.Seen != l.fold.Governance().Head().Number:
+		return fmt.Sprintf("no pulse has named governance head %d yet", l.fold.Governance().Head().Number)
 	case !permit.Fresh(l.fold) || time.Since(pulse.Time) > release.Bounds.PulseLimit+release.Bounds.MaxClockSkew:
 		return "the newest pulse is too old; is a sentinel running?"
 	case !release.ValidAt(l.fold.LogTime()):

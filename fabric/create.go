@@ -181,7 +181,7 @@ func (f *Fabric) addGenesis(governors []*pb.Governor, thresholds *pb.GovernorThr
 	if err := makeDir(f.path(recordsDir)); err != nil {
 		return err
 	}
-	return f.addRecord(1, "genesis", data)
+	return addFile(f.path(recordsDir, genesisRecordName), data)
 }
 
 func (f *Fabric) addFirstRelease(source *ReleaseSource, governors []*pb.Governor, ca *issuer) error {

@@ -333,14 +333,14 @@ func chmod(t *testing.T, path string, mode fs.FileMode) {
 	}
 }
 
-func put(t *testing.T, dir, name, text string) {
+func put(t testing.TB, dir, name, text string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func edit(t *testing.T, dir, name, old, replacement string) {
+func edit(t testing.TB, dir, name, old, replacement string) {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil || !strings.Contains(string(data), old) {

@@ -14,6 +14,9 @@
 // A participant's folder is all that it needs, here or on another machine:
 // whatever bundle.json does not say it learns from the ledger.
 //
+// A release that several governors sign travels between them as a Plan, a file of
+// its own, and joins the records when the ledger has it.
+//
 // Nothing here is half-made after a crash: folders are built beside their place
 // and renamed into it, files are replaced whole, and every write is synced.
 // Secrets are refused when they are symbolic links, another user's, or open to

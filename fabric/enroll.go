@@ -178,6 +178,28 @@ func (f *Fabric) Publish() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	next, err := f.next(source, current)
+	if err != nil || next == nil {
+		return nil, err
+	}
+	return f.publish(next)
+}
+
+// Plan makes the release of a source that follows the one in force, as a plan
+// that nobody has signed. Governors and issuers stay as they are. It returns nil
+// when the source says what that release says and more than half of that one's
+// validity is left.
+func (f *Fabric) Plan(source *ReleaseSource, current *governance.Release) (*Plan, error) {
+	next, err := f.next(source, current)
+	if err != nil || next == nil {
+		return nil, err
+	}
+	return f.newPlan(next)
+}
+
+// next is the release of a source that follows another, nil if there is no need
+// for one.
+func (f *Fabric) next(source *ReleaseSource, current *governance.Release) (*pb.Release, error) {
 	next, err := source.Build(BuildParams{
 		Version: current.Proto.GetVersion() + 1, Replaces: current.Digest, Now: f.Clock(),
 		Governors: current.Proto.GetGovernors(), Issuers: current.Proto.GetIssuers(),
@@ -191,7 +213,7 @@ func (f *Fabric) Publish() ([]byte, error) {
 	if sameRules(current.Proto, next) && current.Proto.GetExpires().AsTime().Sub(f.Clock()) > source.validity/2 {
 		return nil, nil
 	}
-	return f.publish(next)
+	return next, nil
 }
 
 // sameRules reports whether two releases differ in their place and time only.

@@ -84,7 +84,7 @@ func Open(dir string) (*Fabric, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := f.state(); err != nil {
+	if _, err := f.State(); err != nil {
 		return nil, err
 	}
 	return f, nil

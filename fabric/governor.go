@@ -47,14 +47,24 @@ func (f *Fabric) Governor(name string) (*Governor, error) {
 // SignGovernance signs a governance record with the keys of the governors
 // named, or of all that are here. Ledger and id are filled in where the record
 // has none; the record itself is not changed. Signatures of governors elsewhere
-// are added with trust.AddSignature.
+// are added with trust.AddSignature; releases travel between governors as a Plan.
 func (f *Fabric) SignGovernance(record *pb.Governance, governors ...string) ([]byte, error) {
 	keys, err := f.governorKeys(governors)
 	if err != nil {
 		return nil, err
 	}
+	payload, err := f.governancePayload(record)
+	if err != nil {
+		return nil, err
+	}
+	return trust.Seal(schemas.KindGovernance.PayloadType(), payload, keys...)
+}
+
+// governancePayload is a record as it is signed, with ledger and id.
+func (f *Fabric) governancePayload(record *pb.Governance) ([]byte, error) {
 	record = proto.CloneOf(record)
 	if len(record.GetId()) == 0 {
+		var err error
 		if record.Id, err = newID(f.Clock()); err != nil {
 			return nil, err
 		}
@@ -66,7 +76,7 @@ func (f *Fabric) SignGovernance(record *pb.Governance, governors ...string) ([]b
 	if err != nil {
 		return nil, fmt.Errorf("fabric: signing a governance record: %w", err)
 	}
-	return trust.Seal(schemas.KindGovernance.PayloadType(), payload, keys...)
+	return payload, nil
 }
 
 func (f *Fabric) governorKeys(names []string) ([]*trust.SigningKey, error) {

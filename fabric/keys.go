@@ -3,6 +3,7 @@ package fabric
 import (
 	"cmp"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -39,7 +40,15 @@ func keyFiles() (*trust.SigningKey, []file, error) {
 }
 
 func readSigningKey(dir string) (*trust.SigningKey, error) {
-	path := filepath.Join(dir, signingFile)
+	return ReadSigningKey(filepath.Join(dir, signingFile))
+}
+
+// ReadSigningKey reads a signing key's file: PKCS #8 in PEM, Ed25519, nobody
+// else's to read (see ReadSecret).
+func ReadSigningKey(path string) (*trust.SigningKey, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil, fmt.Errorf("fabric: %s is a folder; name the key's file in it, such as %s", path, filepath.Join(path, signingFile))
+	}
 	text, err := ReadSecret(path)
 	if err != nil {
 		return nil, err

@@ -72,15 +72,16 @@ func readRecord(path string) ([]byte, error) {
 
 // Release is the newest release among the records.
 func (f *Fabric) Release() (*governance.Release, error) {
-	state, err := f.state()
+	state, err := f.State()
 	if err != nil {
 		return nil, err
 	}
 	return state.Release(), nil
 }
 
-// state folds the records and demands a release of this trust domain and zone.
-func (f *Fabric) state() (*governance.State, error) {
+// State folds the records and demands a release of this trust domain and zone. It
+// is what this folder knows: the ledger may have more.
+func (f *Fabric) State() (*governance.State, error) {
 	state, err := f.chain()
 	if err != nil {
 		return nil, err
@@ -142,9 +143,16 @@ func (f *Fabric) addRelease(release *pb.Release) ([]byte, error) {
 	if err := applyRecord(state, state.Head().Number+1, data); err != nil {
 		return nil, fmt.Errorf("fabric: release %d would not take effect: %w", release.GetVersion(), err)
 	}
-	return data, f.addRecord(release.GetVersion()+1, fmt.Sprintf("release-%d", release.GetVersion()), data)
+	return data, f.addReleaseRecord(release.GetVersion(), data)
 }
 
-func (f *Fabric) addRecord(number uint64, what string, data []byte) error {
-	return addFile(f.path(recordsDir, fmt.Sprintf("%04d-%s%s", number, what, recordSuffix)), data)
+func (f *Fabric) addReleaseRecord(version uint64, data []byte) error {
+	return addFile(f.path(recordsDir, releaseRecordName(version)), data)
+}
+
+// The names of records: numbered in the order of the ledger, where genesis is 1.
+const genesisRecordName = "0001-genesis" + recordSuffix
+
+func releaseRecordName(version uint64) string {
+	return fmt.Sprintf("%04d-release-%d%s", version+1, version, recordSuffix)
 }

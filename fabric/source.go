@@ -42,8 +42,8 @@ var sections = []struct {
 
 // LoadReleaseDir reads a release's source from a folder; see LoadRelease.
 func LoadReleaseDir(dir string) (*ReleaseSource, error) {
-	if _, err := os.Stat(dir); err != nil {
-		return nil, fmt.Errorf("fabric: the release's source: %w; name its folder", err)
+	if _, err := os.ReadDir(dir); err != nil {
+		return nil, fmt.Errorf("fabric: the release's source: %w; name a folder that this user may read, with %s in it", err, sections[0].file)
 	}
 	return LoadRelease(os.DirFS(dir))
 }

@@ -1,14 +1,6 @@
-// Package sentinel is the watchdog: it pulses while all is well. Without a
-// fresh pulse no claim is valid, so when the last sentinel falls silent,
-// everything stops (S4).
-//
-// It pulses only after it has read its own ledger to the end, found the server
-// as durable as the release demands, and completed a round trip to the stream's
-// leader with the pulse before.
 package sentinel
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -16,20 +8,19 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sync/errgroup"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/portcullis-dev/portcullis/core/drift"
 	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/schemas"
-	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 	"github.com/portcullis-dev/portcullis/streams"
 	"github.com/portcullis-dev/portcullis/streams/feed"
+	"github.com/portcullis-dev/portcullis/streams/heartbeat"
 )
 
-// Config is what a sentinel needs. All fields are required.
+// Config is what a sentinel needs. All fields are required but the digests.
 type Config struct {
 	Conn       *streams.Conn
 	Ledger     trust.Digest // digest of the genesis that it is pinned to
@@ -37,6 +28,10 @@ type Config struct {
 	Key        *trust.SigningKey
 	Credential []byte // the Credential envelope that binds Key to ID
 	Logger     *slog.Logger
+
+	// Build and Settings are the digests of the executable and of the effective
+	// configuration that heartbeats state.
+	Build, Settings trust.Digest
 }
 
 func (c Config) check() error {
@@ -46,23 +41,26 @@ func (c Config) check() error {
 	return nil
 }
 
-// Sentinel pulses. Make one with New, then Run it once.
+// Sentinel watches, pulses and trips. Make one with New, then Run it once.
 type Sentinel struct {
 	cfg         Config
 	incarnation [16]byte
 	keys        *ledger.Keys
-	health      *feed.Health
 	status      atomic.Pointer[Status]
+	alarm       chan struct{} // capacity 1: something happened that may call for a trip
+	now         chan struct{} // capacity 1: beat at once
+	moved       chan struct{} // capacity 1: pulse at once
 
-	mu   sync.Mutex // the feed's guard
-	fold *ledger.Fold
-	skew feed.Skew
+	mu  sync.Mutex // the feed's guard
+	eye *eye       // what it knows; nil while it finds out where to begin
 }
 
-// Status is what a sentinel knows of itself.
+// Status is what a sentinel knows of itself and of its zone.
 type Status struct {
-	Silent string // why it does not pulse; empty if it does
-	Pulses uint64 // acknowledged since it started
+	Silent   string          // why it does not pulse; empty if it does
+	Pulses   uint64          // acknowledged since it started
+	Trips    uint64          // the same, of trips
+	Findings []drift.Finding // what drifts, worst first; not to be changed
 }
 
 // New prepares a sentinel.
@@ -70,7 +68,7 @@ func New(cfg Config) (*Sentinel, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	s := &Sentinel{cfg: cfg, keys: ledger.NewKeys(), health: feed.NewHealth(cfg.Conn, cfg.Logger)}
+	s := &Sentinel{cfg: cfg, keys: ledger.NewKeys(), alarm: make(chan struct{}, 1), now: make(chan struct{}, 1), moved: make(chan struct{}, 1)}
 	if _, err := rand.Read(s.incarnation[:]); err != nil {
 		return nil, fmt.Errorf("sentinel: no randomness for an incarnation: %w", err)
 	}
@@ -81,134 +79,46 @@ func New(cfg Config) (*Sentinel, error) {
 // Status is a snapshot. Safe for concurrent use.
 func (s *Sentinel) Status() Status { return *s.status.Load() }
 
-// Run introduces the sentinel's credential, follows the ledger and pulses until
-// ctx ends. It returns ctx's error, or why the ledger cannot be followed.
+// Run introduces the sentinel's credential, follows the ledger and the
+// heartbeats, and pulses and trips until ctx ends. It returns ctx's error, or why
+// the ledger cannot be followed.
 func (s *Sentinel) Run(ctx context.Context) error {
 	subject := schemas.Subject(s.cfg.ID.Zone, schemas.KindCredential, s.cfg.ID.Name)
 	if err := streams.Introduce(ctx, s.cfg.Conn, subject, s.cfg.Credential); err != nil {
 		return fmt.Errorf("sentinel: introducing the credential: %w", err)
 	}
+	deafen, err := s.cfg.Conn.SubscribeHeartbeats(s.hear)
+	if err != nil {
+		return fmt.Errorf("sentinel: listening for heartbeats: %w", err)
+	}
+	defer deafen()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.follow(ctx) })
 	g.Go(func() error { return s.beat(ctx) })
+	g.Go(func() error {
+		return feed.KeepIntroduced(ctx, s.cfg.Conn, subject, s.cfg.Credential, s.unknown)
+	})
+	g.Go(func() error {
+		return heartbeat.Run(ctx, heartbeat.Config{
+			Conn: s.cfg.Conn, Ledger: s.cfg.Ledger, ID: s.cfg.ID, Key: s.cfg.Key, Incarnation: s.incarnation,
+			Build: s.cfg.Build, Settings: s.cfg.Settings, Logger: s.cfg.Logger, Read: s.heartbeat, Now: s.now,
+		})
+	})
 	return g.Wait()
 }
 
-func (s *Sentinel) follow(ctx context.Context) error {
-	nothing := func(*ledger.Parsed) struct{} { return struct{}{} }
-	return feed.Run(ctx, feed.Config{
-		Conn: s.cfg.Conn, Zone: s.cfg.ID.Zone, Ledger: s.cfg.Ledger, Keys: s.keys, Logger: s.cfg.Logger, Guard: &s.mu,
-		Skip: []schemas.Kind{
-			schemas.KindIntent, schemas.KindDecision, schemas.KindClaim, schemas.KindOutcome, schemas.KindApproval,
-		},
-		CaughtUp: s.health.CaughtUp, State: s.health.Observe(ctx),
-	}, nothing, s.step)
-}
-
-// step runs with mu held. A pulse of this sentinel's own tells most about its
-// clock: it was stored after it was made, even if it is read much later.
-func (s *Sentinel) step(f *ledger.Fold, ev feed.Event[struct{}]) error {
-	s.fold = f
-	if p := ev.Record.Pulse; p != nil && bytes.Equal(p.GetIncarnation(), s.incarnation[:]) {
-		s.skew.StoredSince(ev.Time, p.GetClock().AsTime(), time.Now())
-	} else {
-		s.skew.Stored(ev.Time, time.Now())
-	}
-	return nil
-}
-
-// idle is how often a sentinel looks whether it may pulse while no release
-// says how often it should.
-const idle = 100 * time.Millisecond
-
-// beat pulses once an interval. A pulse that the ledger does not acknowledge
-// within an interval was none.
-func (s *Sentinel) beat(ctx context.Context) error {
-	var counter uint64
-	for {
-		interval := s.interval()
-		next := time.NewTimer(interval)
-		pulse, why := s.pulse(counter + 1)
-		if why == "" {
-			counter++
-			why = s.send(ctx, pulse, interval)
-		}
-		s.report(why)
-		select {
-		case <-ctx.Done():
-			next.Stop()
-			return ctx.Err()
-		case <-next.C:
-		}
-	}
-}
-
-func (s *Sentinel) interval() time.Duration {
+// unknown reports whether the ledger lacks its credential.
+func (s *Sentinel) unknown() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.fold == nil || s.fold.Governance().Release() == nil {
-		return idle
-	}
-	return s.fold.Governance().Release().Bounds.PulseInterval
+	e := s.eye
+	return e != nil && e.health.Started() && feed.Unknown(e.fold, s.cfg.Key.ID())
 }
 
-// pulse makes the next pulse, or says why there must be none.
-func (s *Sentinel) pulse(counter uint64) (*pb.Pulse, string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.fold == nil || s.fold.Governance().Release() == nil {
-		return nil, "no release is in force"
-	}
-	gov := s.fold.Governance()
-	release := gov.Release()
-	if fault := s.health.Fault(release.Proto.GetDurability()); fault != "" {
-		return nil, fault
-	}
-	if fault := s.skew.Fault(release.Bounds.MaxClockSkew); fault != "" {
-		return nil, fault
-	}
-	if fault := feed.StandingFault(s.fold, s.cfg.Key.ID()); fault != "" {
-		return nil, fault
-	}
-	if fault := s.fold.Pulse().Fault; fault != nil {
-		return nil, fault.Error()
-	}
-	return &pb.Pulse{
-		Ledger: s.cfg.Ledger[:], Sentinel: s.cfg.ID.String(), Incarnation: s.incarnation[:], Counter: counter,
-		Head: gov.Head().Proto(), Release: release.Digest[:], Clock: timestamppb.Now(),
-	}, ""
-}
-
-func (s *Sentinel) send(ctx context.Context, pulse *pb.Pulse, limit time.Duration) (why string) {
-	payload, err := schemas.Marshal(pulse)
-	if err != nil {
-		return err.Error()
-	}
-	data, err := trust.Seal(schemas.KindPulse.PayloadType(), payload, s.cfg.Key)
-	if err != nil {
-		return err.Error()
-	}
-	s.keys.Vouch(data)
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	if _, err := s.cfg.Conn.Append(ctx, schemas.Subject(s.cfg.ID.Zone, schemas.KindPulse, ""), data); err != nil {
-		return err.Error()
-	}
-	return ""
-}
-
-func (s *Sentinel) report(why string) {
-	before := s.Status()
-	now := Status{Silent: why, Pulses: before.Pulses}
-	if why == "" {
-		now.Pulses++
-	}
-	s.status.Store(&now)
-	switch {
-	case before.Silent == why:
-	case why == "":
-		s.cfg.Logger.Info("pulsing")
+// ring asks for something on a channel of capacity 1.
+func ring(bell chan struct{}) {
+	select {
+	case bell <- struct{}{}:
 	default:
-		s.cfg.Logger.Warn("silent", "why", why)
 	}
 }

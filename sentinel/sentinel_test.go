@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/portcullis-dev/portcullis/core/trust/trusttest"
@@ -28,19 +29,33 @@ type watch struct {
 }
 
 func start(t *testing.T, mutators ...func(*pb.Release)) *watch {
-	w := &watch{World: feedtest.New(t, mutators...), t: t, ended: make(chan error, 1)}
+	w := &watch{World: feedtest.New(t, append([]func(*pb.Release){frequent}, mutators...)...), t: t}
+	w.run()
+	return w
+}
+
+// shortly is between two heartbeats.
+var shortly = durationpb.New(50 * time.Millisecond)
+
+// frequent makes heartbeats frequent, and a release that does not expire soon.
+func frequent(r *pb.Release) {
+	r.Bounds.HeartbeatInterval, r.Expires = shortly, timestamppb.New(time.Now().Add(30*24*time.Hour))
+}
+
+// run starts s1, anew if it ran before.
+func (w *watch) run() {
+	w.t.Helper()
 	me := w.Member("s1")
 	s, err := New(Config{
 		Conn: w.Connect("s1"), Ledger: w.Zone.Ledger, ID: me.ID, Key: me.Key, Credential: me.Credential, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	w.s, w.stop = s, cancel
-	go func() { w.ended <- s.Run(ctx) }()
-	t.Cleanup(cancel)
-	return w
+	ctx, cancel := context.WithCancel(w.t.Context())
+	w.s, w.stop, w.ended = s, cancel, make(chan error, 1)
+	go func(ended chan error) { ended <- s.Run(ctx) }(w.ended)
+	w.t.Cleanup(cancel)
 }
 
 func (w *watch) pulsing() {

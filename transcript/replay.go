@@ -19,9 +19,6 @@ type derived struct {
 // (S5), and returns those on the intent that is asked about. What is recorded
 // plays no part in it.
 func rederive(r *verdict.Replica, f *ledger.Fold, ev feed.Event[Ahead], about trust.Digest) (found []derived, err error) {
-	if ev.Noise != nil {
-		return nil, nil
-	}
 	all, err := r.Step(f, ev.Record, ev.Ahead.contents)
 	if err != nil {
 		return nil, err

@@ -31,8 +31,8 @@ func (b Broker) ConnectGovernor(ctx context.Context, g *fabric.Governor, log *sl
 // connectAnyGovernor connects the fabric's first governor; none is the error
 // where no governor's key is here.
 func (b Broker) connectAnyGovernor(ctx context.Context, f *fabric.Fabric, none error, log *slog.Logger) (*streams.Conn, error) {
-	names, err := f.Governors()
-	if err != nil || len(names) == 0 {
+	names, err := GovernorsHere(f)
+	if len(names) == 0 {
 		return nil, errors.Join(err, none)
 	}
 	governor, err := f.Governor(names[0])

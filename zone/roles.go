@@ -42,9 +42,10 @@ func Enforcer(conn *streams.Conn, m *fabric.Member, p Program, log *slog.Logger)
 }
 
 // Sentinel makes a sentinel of a member on its connection.
-func Sentinel(conn *streams.Conn, m *fabric.Member, log *slog.Logger) (*sentinel.Sentinel, error) {
+func Sentinel(conn *streams.Conn, m *fabric.Member, p Program, log *slog.Logger) (*sentinel.Sentinel, error) {
 	return sentinel.New(sentinel.Config{
 		Conn: conn, Ledger: m.Bundle.Ledger, ID: m.ID, Key: m.Key, Credential: m.Credential, Logger: log,
+		Build: p.Build, Settings: p.Settings,
 	})
 }
 

@@ -328,7 +328,7 @@ func TestWithoutSyncNothingArms(t *testing.T) {
 	conn, err := zone.Broker{Server: server}.Connect(t.Context(), m, log)
 	must(t, err)
 	defer conn.Close()
-	s, err := zone.Sentinel(conn, m, log)
+	s, err := zone.Sentinel(conn, m, zone.Program{}, log)
 	must(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)

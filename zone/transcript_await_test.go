@@ -3,6 +3,7 @@ package zone_test
 import (
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/portcullis-dev/portcullis/core/ledger"
@@ -13,8 +14,12 @@ import (
 )
 
 func (w *stage) await(words []string) {
-	if words[0] == "silence" {
+	switch words[0] {
+	case "silence":
 		w.awaitSilence()
+		return
+	case "trip":
+		w.awaitTrips(words[1], w.number(strings.Join(words[2:], ""), 1))
 		return
 	}
 	in := w.named(words[1])
@@ -49,6 +54,18 @@ func (w *stage) show(words []string) {
 		Conn: w.conns["g1"], Zone: w.fabric.Zone, Ledger: w.fabric.Ledger, Keys: ledger.NewKeys(), Logger: slog.New(slog.DiscardHandler),
 	}, last, transcript.Prepare, teller.Step))
 	w.change(func() { w.stories = append(w.stories, teller.Story()) })
+}
+
+func (w *stage) awaitTrips(rule string, n int) {
+	w.until("trip of "+rule, func() bool {
+		trips := 0
+		for _, l := range w.lines {
+			if l.Governance != nil && l.Governance.Rule == rule {
+				trips++
+			}
+		}
+		return trips >= n
+	})
 }
 
 func (w *stage) awaitSilence() {

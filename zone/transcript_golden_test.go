@@ -132,6 +132,9 @@ func (g *golden) renumbered(l transcript.Line) transcript.Line {
 	case l.Outcome != nil:
 		o := *l.Outcome
 		o.Claim, l.Outcome = g.numbers[o.Claim], &o
+	case l.Governance != nil && l.Governance.Record == "trip":
+		trip := *l.Governance
+		trip.Reason, l.Governance = "", &trip // names positions, which are chance
 	}
 	return l
 }

@@ -228,10 +228,13 @@ func (w *stage) claim(words []string) {
 // report says that an action was executed under the newest claim on its intent.
 func (w *stage) report(words []string) {
 	in, claim := w.named(words[1]), w.lineAbout("claim", words[1])
+	w.mu.Lock()
+	head := w.head.Proto()
+	w.mu.Unlock()
 	item, err := schemas.Marshal(&pb.Outcome{
 		IntentDigest: in.digest[:], Claim: ledger.Position(claim.Position).Proto(), Status: pb.Status_STATUS_EXECUTED,
 		Started: timestamppb.Now(), Finished: timestamppb.Now(), Executor: w.member(words[0]).ID.String(),
-		Head: &pb.Head{Number: 2, Digest: in.digest[:]},
+		Head: head,
 	})
 	w.must(err)
 	w.appendItem(words[0], schemas.KindOutcome, in.content.GetTool(), item)
@@ -284,7 +287,7 @@ func (w *stage) halts() (ids []trust.Digest) {
 	for _, l := range w.lines {
 		switch g := l.Governance; {
 		case g == nil:
-		case g.Record == "halt":
+		case g.Record == "halt" || g.Record == "trip":
 			id, err := trust.ParseDigest(g.ID)
 			w.must(err)
 			ids = append(ids, id)

@@ -38,6 +38,7 @@ import (
 //	send NAME SUBJECT TEXT        append bytes as they are
 //	await KIND I [n]              wait until n records (1) of a kind about I stand on the ledger
 //	await act I                   wait until an executor acts on I
+//	await trip RULE [n]           wait until a drift rule has tripped n times (1)
 //	await deadline I              wait until I's deadline has passed
 //	show I                        tell I's story, its verdict derived again
 //	await silence                 wait until the newest pulse is too old

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/portcullis-dev/portcullis/agent"
+	"github.com/portcullis-dev/portcullis/core/governance"
 	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/executor"
@@ -48,6 +49,7 @@ type stage struct {
 	mu      sync.Mutex
 	changed chan struct{}     // closed and replaced when something below changes
 	seen    uint64            // the watcher's position
+	head    governance.Head   // there
 	lines   []transcript.Line // of the whole ledger
 	raws    map[uint64][]byte // message bytes by sequence
 	acts    []act
@@ -69,14 +71,28 @@ func fabricParams(w *stage, o map[string]string) fabric.Params {
 	return fabric.Params{
 		Clock: time.Now, TrustDomain: "golden.test", Zone: "home",
 		Enforcers: w.number(o["enforcers"], 1), Executors: w.number(o["executors"], 1), K: w.number(o["k"], 1),
-		Release: withApprovers(w.number(o["approvers"], 0), release(w.t, map[string]string{
+		Release: withDrift(o["drift"], withApprovers(w.number(o["approvers"], 0), release(w.t, map[string]string{
 			"start":          "30s", // generous: a slow machine must not decide how a story ends
 			"max_clock_skew": "30s",
 			"pulse_limit":    w.pulseLimit.String(),
 			"pulse_interval": "100ms",
 			"hedge":          w.duration(o["hedge"], 2*time.Second).String(),
-		})),
+		}))),
 	}
+}
+
+// withDrift lets every drift rule only warn where a script says drift=warn: it
+// shows what else stands between a corrupted participant and its aim.
+func withDrift(how string, tree fstest.MapFS) fstest.MapFS {
+	if how != "warn" {
+		return tree
+	}
+	text := append(tree["release.yaml"].Data, "\ndrift:\n"...)
+	for _, rule := range schemas.DriftRules() {
+		text = fmt.Appendf(text, "  - {rule: %s, warn_only: true}\n", rule.Name)
+	}
+	tree["release.yaml"].Data = text
+	return tree
 }
 
 // withApprovers adds approvers p1 and so on, who may answer for transfers, and a
@@ -195,7 +211,7 @@ func (w *stage) watch() {
 			Conn: conn, Zone: w.fabric.Zone, Ledger: w.fabric.Ledger, Keys: ledger.NewKeys(), Logger: log,
 		}, prepare, func(f *ledger.Fold, ev feed.Event[transcript.Ahead]) error {
 			lines := teller.Tell(f, ev)
-			w.change(func() { w.seen, w.lines = ev.Seq, append(w.lines, lines...) })
+			w.change(func() { w.seen, w.head, w.lines = ev.Seq, f.Governance().Head(), append(w.lines, lines...) })
 			return nil
 		})
 	}()

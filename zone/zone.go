@@ -176,7 +176,7 @@ func (z *Zone) prepare(one *member, m *fabric.Member, log *slog.Logger) (run fun
 		}
 		return one.enforcer.Run, nil
 	case pb.Role_ROLE_SENTINEL:
-		if one.sentinel, err = Sentinel(one.conn, m, log); err != nil {
+		if one.sentinel, err = Sentinel(one.conn, m, z.program(m), log); err != nil {
 			return nil, err
 		}
 		return one.sentinel.Run, nil

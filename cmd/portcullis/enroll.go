@@ -36,7 +36,9 @@ JSON: {"event":"enrolled","role","name","folder","release","on_ledger","admitted
 		},
 	}
 	c.Flags().StringSliceVar(&e.Groups, "group", nil, "a group of the agent; may be repeated")
-	c.Flags().StringSliceVar(&e.Tools, "tool", nil, "a tool that the agent may ask for, or the executor serve; may be repeated")
+	c.Flags().StringSliceVar(&e.Tools, "tool", nil, "a tool that the agent may ask for, the executor serve, or the approver answer for; may be repeated")
+	c.Flags().StringSliceVar(&e.Tools, "tools", nil, "the same, with commas between them")
+	c.MarkFlagsMutuallyExclusive("tool", "tools")
 	return c
 }
 

@@ -23,6 +23,8 @@ const (
 	exitUnreachable = 5
 	exitUnanswered  = 6
 	exitLocalState  = 7
+	exitUnconfirmed = 8
+	exitUnarmed     = 9
 )
 
 // exitCode is one row of what `portcullis help exit-codes` prints.
@@ -42,6 +44,8 @@ var exitCodes = []exitCode{
 	{exitUnreachable, "unreachable", "the ledger cannot be reached; nothing was done", "start it with portcullis up, or name a server with --server"},
 	{exitUnanswered, "unanswered", "no answer before the deadline; the ledger knows what came of it", "see it with portcullis show"},
 	{exitLocalState, "local_state", "the data folder, a key or a permission is not as it must be", "make a data folder with portcullis init, or name another with --data"},
+	{exitUnconfirmed, "unconfirmed", "it stands on the ledger, but not every executor has confirmed it", "see who is silent with portcullis status"},
+	{exitUnarmed, "unarmed", "for status: the fabric is not armed, or cannot be seen to be", "see portcullis status, and docs/operations.md"},
 }
 
 // failure is an error whose exit code is known where it arises.
@@ -66,9 +70,10 @@ func usage(err error) error { return &failure{exitUsage, err} }
 func unreachable(err error) error { return &failure{exitUnreachable, err} }
 
 // orUnreachable marks an error as one of reaching the ledger if waiting for it
-// is what went wrong.
+// is what went wrong. Of an append without an answer nobody knows whether it
+// reached it.
 func orUnreachable(err error) error {
-	if errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, streams.ErrUnknown) {
 		return unreachable(err)
 	}
 	return err
@@ -93,11 +98,11 @@ func exitOf(err error) int {
 		return exitNotExecuted
 	case errors.Is(err, streams.ErrUnreachable):
 		return exitUnreachable
-	case errors.Is(err, agent.ErrUnanswered):
+	case errors.Is(err, agent.ErrUnanswered), errors.Is(err, streams.ErrUnknown):
 		return exitUnanswered
 	case errors.Is(err, fabric.ErrNoFabric), errors.Is(err, fabric.ErrExposed), errors.Is(err, fabric.ErrRecords),
 		errors.Is(err, fabric.ErrMark), errors.Is(err, zone.ErrTools), errors.Is(err, zone.ErrForeignLedger),
-		errors.Is(err, streams.ErrStoreInUse), errors.As(err, &file):
+		errors.Is(err, fabric.ErrNoBrake), errors.Is(err, streams.ErrStoreInUse), errors.As(err, &file):
 		return exitLocalState
 	default:
 		return exitError

@@ -4,155 +4,154 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/portcullis-dev/portcullis/core/governance"
-	"github.com/portcullis-dev/portcullis/core/trust"
+	"github.com/portcullis-dev/portcullis/fabric"
+	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 	"github.com/portcullis-dev/portcullis/zone"
 )
 
-// governWithin bounds how long a governor's record may take to be acknowledged.
-const governWithin = 10 * time.Second
+const (
+	// governWithin bounds how long a governor's record may take to be acknowledged.
+	governWithin = 10 * time.Second
+	// confirmWithin is how long executors may take to confirm it, unless asked
+	// otherwise.
+	confirmWithin = 10 * time.Second
+)
+
+// haltFlags are one halt.
+type haltFlags struct {
+	scope, reason string
+	wait          time.Duration
+	drill, local  bool
+}
 
 func newHaltCommand(g *globals) *cobra.Command {
-	var scope, reason string
+	var flags haltFlags
 	c := &cobra.Command{
-		Use:   "halt --reason TEXT [--scope SCOPE]",
+		Use:   "halt --reason TEXT [--scope SCOPE | --drill | --local]",
 		Short: "Stop: deny everything in scope from now on",
-		Long: `Signs a halt with the governors' keys of this data folder and appends it. Returns
-when the ledger has acknowledged it: every claim that the ledger orders after it
-is void on every executor, and running actions in scope are interrupted. Nothing
-resumes by itself; see portcullis resume.
+		Long: `Signs a halt with a governor's key of this data folder and appends it. Says so as
+soon as the ledger has acknowledged it: every claim that the ledger orders after
+it is void on every executor, and running actions in scope are interrupted. Then
+it tells, live, how each executor confirms the halt, until none runs anything in
+scope any more. Who stays silent is named; that one cannot start anything later
+than the start bound B after the halt either. Nothing resumes by itself; see
+portcullis resume.
 
 SCOPE is global (the default), zone, tool:NAME, agent:NAME or session:AGENT#SESSION.
 
-JSON: {"event":"halted","halt","scope","position"}`,
+--drill appends a halt that stops nothing, and measures how it is confirmed.
+
+--local needs no ledger: it pulls the brake of the executors that run on this
+machine with this data folder. They stop at once, and stay disarmed until
+portcullis resume --local. SIGUSR1 to an up or executor process does the same.
+
+Exit code 8: the halt stands, and not every executor has confirmed it in time.
+With --wait 0 none is waited for.
+
+JSON: {"event":"halted","halt","scope","position","drill"}; {"event":"confirmed","executor","after_ms","position","last_start":
+{"claim","before_halt_ms"},"running","halted_running","quiescent"}; {"event":"quiescent","executor","after_ms"}; {"event":"unconfirmed",
+"executor","why"}; {"event":"done","quiescent","after_ms","bound_ms","executors","unconfirmed":[…]}; with --local {"event":"braked","brake","says"}`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return g.halt(c.Context(), scope, reason) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if flags.local {
+				return g.haltLocal(flags)
+			}
+			return g.halt(c.Context(), flags)
+		},
 	}
-	c.Flags().StringVar(&scope, "scope", "global", "what is halted")
-	c.Flags().StringVar(&reason, "reason", "", "why, for everybody to read on the ledger (required)")
+	c.Flags().StringVar(&flags.scope, "scope", "global", "what is halted")
+	c.Flags().StringVar(&flags.reason, "reason", "", "why, for everybody to read on the ledger (required)")
+	c.Flags().DurationVar(&flags.wait, "wait", confirmWithin, "how long executors may take to confirm it")
+	c.Flags().BoolVar(&flags.drill, "drill", false, "stop nothing; measure how executors confirm")
+	c.Flags().BoolVar(&flags.local, "local", false, "pull the brake of this machine's executors; needs no ledger")
+	c.MarkFlagsMutuallyExclusive("scope", "drill", "local")
 	return c
 }
 
-func (g *globals) halt(ctx context.Context, text, reason string) error {
-	if reason == "" {
+// record is the halt that is meant.
+func (h haltFlags) record(f *fabric.Fabric) (*pb.Governance, *pb.Scope, error) {
+	text := h.scope
+	if h.drill {
+		text = "drill"
+	}
+	scope, err := governance.ParseScope(text, f.TrustDomain, f.Zone)
+	if err != nil {
+		return nil, nil, usage(err)
+	}
+	return zone.HaltRecord(scope, h.reason), scope, nil
+}
+
+func (h haltFlags) check() error {
+	if h.reason == "" {
 		return usage(errors.New("say why with --reason"))
 	}
-	return g.govern(ctx, func(ctx context.Context, gov *zone.Governing, trustDomain, zoneName string) error {
-		scope, err := governance.ParseScope(text, trustDomain, zoneName)
-		if err != nil {
-			return usage(err)
-		}
-		seq, id, err := gov.Halt(ctx, scope, reason)
-		if err != nil {
-			return err
-		}
-		spelt := governance.ScopeString(scope)
-		return g.say(map[string]any{"event": "halted", "halt": id.String(), "scope": spelt, "position": seq},
-			"halted %s at ledger position %d\nlift it with: portcullis resume %s --reason TEXT\n", spelt, seq, id.Short())
-	})
-}
-
-func newResumeCommand(g *globals) *cobra.Command {
-	var all bool
-	var reason string
-	c := &cobra.Command{
-		Use:   "resume (HALT … | --all) --reason TEXT",
-		Short: "Lift halts and trips",
-		Long: `Signs a resume with the governors' keys of this data folder and appends it. HALT is
-the beginning of a halt's id, at least four digits. Without HALT and --all the
-halts in force are listed.
-
-JSON: {"event":"resumed","halts":[…],"position"}, or one object for each halt in
-force: {"halt","scope","reason","rule","position"}`,
-		RunE: func(c *cobra.Command, args []string) error { return g.resume(c.Context(), args, all, reason) },
-	}
-	c.Flags().BoolVar(&all, "all", false, "lift every halt and trip in force")
-	c.Flags().StringVar(&reason, "reason", "", "why, for everybody to read on the ledger (required)")
-	return c
-}
-
-func (g *globals) resume(ctx context.Context, names []string, all bool, reason string) error {
-	return g.govern(ctx, func(ctx context.Context, gov *zone.Governing, _, _ string) error {
-		state, err := gov.State(ctx)
-		if err != nil {
-			return err
-		}
-		if len(names) == 0 && !all {
-			return g.tellHalts(state.Halts())
-		}
-		if reason == "" {
-			return usage(errors.New("say why with --reason"))
-		}
-		ids, err := named(state.Halts(), names, all)
-		if err != nil {
-			return usage(err)
-		}
-		seq, err := gov.Resume(ctx, ids, reason)
-		if err != nil {
-			return err
-		}
-		return g.say(map[string]any{"event": "resumed", "halts": texts(ids), "position": seq},
-			"lifted %d of %d halts at ledger position %d\n", len(ids), len(state.Halts()), seq)
-	})
-}
-
-func (g *globals) tellHalts(halts []governance.Halt) error {
-	if len(halts) == 0 && !g.json {
-		fmt.Fprintln(g.stdout, "nothing is halted")
-	}
-	for _, h := range halts {
-		scope := governance.ScopeString(h.Scope)
-		object := map[string]any{"halt": h.ID.String(), "scope": scope, "reason": h.Reason, "rule": h.Rule, "position": h.Sequence}
-		if err := g.say(object, "%s  at %d  %s  %q\n", h.ID.Short(), h.Sequence, scope, h.Reason); err != nil {
-			return err
-		}
+	if h.wait < 0 {
+		return usage(errors.New("--wait is less than nothing; give for example 10s, or 0 to wait for nobody"))
 	}
 	return nil
 }
 
-// named finds the halts that are meant; each name must mean exactly one.
-func named(halts []governance.Halt, names []string, all bool) ([]trust.Digest, error) {
-	const shortest = 4
-	var ids []trust.Digest
-	if all {
-		names = nil
-		for _, h := range halts {
-			names = append(names, h.ID.String())
-		}
+func (g *globals) halt(ctx context.Context, flags haltFlags) error {
+	if err := flags.check(); err != nil {
+		return err
 	}
-	for _, name := range names {
-		var found []trust.Digest
-		for _, h := range halts {
-			if len(name) >= shortest && strings.HasPrefix(h.ID.String(), name) {
-				found = append(found, h.ID)
-			}
-		}
-		if len(found) != 1 {
-			return nil, fmt.Errorf("%q means %d halts in force; list them with portcullis resume", name, len(found))
-		}
-		ids = append(ids, found[0])
-	}
-	if len(ids) == 0 {
-		return nil, errors.New("nothing is halted")
-	}
-	return ids, nil
+	return g.haltUnsent(g.govern(ctx, func(within context.Context, f *fabric.Fabric, gov *zone.Governing) error {
+		return g.haltBy(ctx, within, f, gov, flags)
+	}))
 }
 
-func texts(ids []trust.Digest) []string {
-	out := make([]string, len(ids))
-	for i, id := range ids {
-		out[i] = id.String()
+// haltUnsent says, where the ledger did not answer, what can be done without it.
+func (g *globals) haltUnsent(err error) error {
+	local := "stop the executors of this machine with: portcullis halt --local --reason TEXT" + g.dataFlag()
+	switch exit := exitOf(err); exit {
+	case exitUnreachable:
+		return &failure{exit, fmt.Errorf("%w; %s", err, local)}
+	case exitUnanswered:
+		return &failure{exit, fmt.Errorf("%w: it may stand or not, see portcullis resume; %s", err, local)}
+	default:
+		return err
 	}
-	return out
 }
 
-// govern runs one act of governance on the ledger.
-func (g *globals) govern(ctx context.Context, act func(ctx context.Context, gov *zone.Governing, trustDomain, zoneName string) error) error {
+// haltBy halts by a governor who is connected.
+func (g *globals) haltBy(ctx, within context.Context, f *fabric.Fabric, gov *zone.Governing, flags haltFlags) error {
+	record, scope, err := flags.record(f)
+	if err != nil {
+		return err
+	}
+	observer, err := zone.Observe(ctx, zone.ObserveConfig{Fabric: f, Conn: gov.Conn(), Heartbeats: true})
+	if err != nil {
+		return err
+	}
+	defer observer.Close()
+	c := &confirming{g: g, f: f, observer: observer, scope: scope, before: f.Clock()}
+	if err := c.send(within, gov, record); err != nil {
+		return err
+	}
+	if c.byGovernor {
+		if err := c.tellHalted(flags.drill); err != nil {
+			return err
+		}
+	}
+	if err := c.effective(ctx, within); err != nil {
+		return err
+	}
+	if !c.byGovernor {
+		if err := c.tellHalted(flags.drill); err != nil {
+			return err
+		}
+	}
+	return c.confirm(ctx, flags.wait)
+}
+
+// govern runs one act of governance on the ledger. Within ends with the time
+// that the ledger has to acknowledge it.
+func (g *globals) govern(ctx context.Context, act func(within context.Context, f *fabric.Fabric, gov *zone.Governing) error) error {
 	f, log, err := g.open()
 	if err != nil {
 		return err
@@ -161,12 +160,14 @@ func (g *globals) govern(ctx context.Context, act func(ctx context.Context, gov 
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, governWithin)
-	defer cancel()
-	gov, err := zone.Govern(ctx, f, broker, log)
+	connecting, connected := context.WithTimeout(ctx, connectWithin)
+	defer connected()
+	gov, err := zone.Govern(connecting, f, broker, log)
 	if err != nil {
 		return orUnreachable(err)
 	}
 	defer gov.Close()
-	return orUnreachable(act(ctx, gov, f.TrustDomain, f.Zone))
+	within, cancel := context.WithTimeout(ctx, governWithin)
+	defer cancel()
+	return orUnreachable(act(within, f, gov))
 }

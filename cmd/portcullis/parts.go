@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -62,6 +63,10 @@ func (g *globals) runPart(ctx context.Context, role pb.Role, name string) error 
 		return err
 	}
 	defer z.Close()
+	if role == pb.Role_ROLE_EXECUTOR {
+		unlisten := brakeOnSignal(z.Brake(), log)
+		defer unlisten()
+	}
 	settled := g.quietStart()
 	if err := z.Start(ctx, role, name); err != nil {
 		return orEnded(ctx, err)
@@ -99,6 +104,9 @@ func zoneConfig(f *fabric.Fabric, log *slog.Logger, executes bool) (zone.Config,
 		return zone.Config{}, nil, err
 	}
 	cfg.Handlers = tools.Handlers
+	if cfg.Tools, err = c.Digest(); err != nil {
+		return zone.Config{}, nil, errors.Join(err, tools.Close())
+	}
 	return cfg, tools, nil
 }
 

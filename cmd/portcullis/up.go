@@ -65,6 +65,8 @@ func (g *globals) runUp(ctx context.Context, flags *initFlags) error {
 		return orEnded(ctx, err)
 	}
 	defer z.Close()
+	unlisten := brakeOnSignal(z.Brake(), log)
+	defer unlisten()
 	bank, err := startBank(ctx, f)
 	if err != nil {
 		return err

@@ -29,6 +29,7 @@ type Fold struct {
 type Pulse struct {
 	Seq   uint64
 	Time  time.Time // log time at its position
+	Seen  uint64    // the furthest governance head that it or a pulse before it named truly
 	Fault error     // the governance head that it names is not on this chain, or its sentinel was shown another ledger
 }
 
@@ -264,10 +265,14 @@ func (f *Fold) stepPulse(p *Parsed, rec Record) (Record, error) {
 	if err := f.newPulse(rec.Signer.ID, pulse.GetClock().AsTime()); err != nil {
 		return Record{}, err
 	}
-	f.pulse = Pulse{Seq: p.Seq, Time: f.logTime, Fault: f.gov.CheckHead(pulse.GetHead())}
+	now := Pulse{Seq: p.Seq, Time: f.logTime, Seen: f.pulse.Seen, Fault: f.gov.CheckHead(pulse.GetHead())}
 	if err := f.checkSpan(rec.Signer.ID, p.Seq, pulse.GetSpan()); err != nil {
-		f.pulse.Fault = err
+		now.Fault = err
 	}
+	if now.Fault == nil {
+		now.Seen = max(now.Seen, pulse.GetHead().GetNumber())
+	}
+	f.pulse = now
 	rec.Pulse = pulse
 	return rec, nil
 }

@@ -95,7 +95,7 @@ func TestPulse(t *testing.T) {
 	}
 	head := l.fold.Governance().Head()
 	good := beat(head.Proto())
-	if good.Fault != nil || good.Seq != l.seq || !good.Time.Equal(l.now) {
+	if good.Fault != nil || good.Seq != l.seq || !good.Time.Equal(l.now) || good.Seen != head.Number {
 		t.Errorf("a good pulse: %+v", good)
 	}
 	forked := head
@@ -110,8 +110,14 @@ func TestPulse(t *testing.T) {
 		t.Errorf("a head from beyond: %+v", p)
 	}
 	l.must(schemas.KindGovernance, "", l.zone.Seal(trusttest.Halt(pb.ScopeKind_SCOPE_KIND_GLOBAL, "")))
-	if p := beat(head.Proto()); p.Fault != nil {
+	if p := beat(head.Proto()); p.Fault != nil || p.Seen != head.Number {
 		t.Errorf("a head that has been passed: %+v", p)
+	}
+	if p := beat(l.fold.Governance().Head().Proto()); p.Fault != nil || p.Seen != head.Number+1 {
+		t.Errorf("the newest head: %+v", p)
+	}
+	if p := beat(head.Proto()); p.Fault != nil || p.Seen != head.Number+1 {
+		t.Errorf("a slower sentinel's pulse: %+v", p)
 	}
 	was := l.fold.Pulse()
 	l.noise(pb.Reason_REASON_NOISE_SUBJECT, "fabric.z2.pulse", sentinel.Seal(schemas.KindPulse, l.marshal(l.pulse())))

@@ -1,0 +1,120 @@
+package drift
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/portcullis-dev/portcullis/core/ledger"
+	"github.com/portcullis-dev/portcullis/core/trust"
+	"github.com/portcullis-dev/portcullis/core/verdict"
+	"github.com/portcullis-dev/portcullis/schemas"
+	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
+)
+
+// ballots holds what was decided in each round, for as long as a claim could
+// rest on it.
+type ballots struct {
+	rounds recent[verdict.Round, *ballot]
+	votes  *verdict.Tally // of releases that have verdicts derived again
+	other  time.Time      // log time when a quorum last recorded what was not derived
+}
+
+// ballot is what is known of one round.
+type ballot struct {
+	first       trust.Digest // the decision that was recorded first; zero before any
+	by          trust.Identity
+	tool, agent string
+	quorum      trust.Digest // zero before it stands
+	derived     trust.Digest // zero before it was derived
+}
+
+// maxBallots bounds the rounds that are remembered, under whatever load.
+const maxBallots = 1 << 16
+
+func newBallots() ballots { return ballots{votes: verdict.NewTally()} }
+
+func (b *ballots) of(f *ledger.Fold, round verdict.Round) *ballot {
+	held, known := b.rounds.get(round)
+	if !known {
+		held = new(ballot)
+		b.rounds.add(round, held, f.LogTime())
+	}
+	return held
+}
+
+func (b *ballots) expire(f *ledger.Fold) {
+	if release := f.Governance().Release(); release != nil {
+		b.rounds.forget(f.LogTime().Add(-release.Bounds.MaxDeadline), maxBallots, b.votes.Forget)
+	}
+}
+
+// decided compares recorded decisions: with one another, and with those that
+// were derived again.
+func (w *Watch) decided(f *ledger.Fold, rec ledger.Record, decisions []*pb.Decision) {
+	for i, d := range decisions {
+		if d == nil {
+			continue
+		}
+		if q := w.claims.book.Decide(f, rec.Token, rec.Signer.ID, rec.Items[i], d); q != nil {
+			f.RaiseLogTime(q.GetLogTime().AsTime())
+		}
+		round := verdict.RoundOf(d)
+		b := w.ballots.of(f, round)
+		w.diverges(f, rec, b, round, rec.Items[i].Digest, d)
+		if w.settings[schemas.DriftReplayMismatch].off {
+			continue
+		}
+		if q := w.ballots.votes.Add(f, rec, i, d); q != nil {
+			b.quorum = rec.Items[i].Digest
+			w.replayed(f, b, round)
+		}
+	}
+}
+
+// diverges raises decision.divergence: whoever signed them, two decisions of one
+// round have the same bytes.
+func (w *Watch) diverges(f *ledger.Fold, rec ledger.Record, b *ballot, round verdict.Round, digest trust.Digest, d *pb.Decision) {
+	if b.first.IsZero() {
+		b.first, b.by, b.tool, b.agent = digest, rec.Signer.ID, d.GetTool(), d.GetAgent()
+		return
+	}
+	if b.first == digest {
+		return
+	}
+	s := symptom{
+		subject: round.Intent.String(), at: rec.Seq, alike: true, since: f.LogTime(),
+		detail: fmt.Sprintf("round %d of intent %s: the decision of %s at position %d is not that of %s", round.Number, round.Intent, rec.Signer.ID, rec.Seq, b.by),
+	}
+	if b.tool == d.GetTool() && b.agent == d.GetAgent() { // else one of them lies about it
+		s.about = about{tool: b.tool, agent: b.agent}
+	}
+	w.raise(f, schemas.DriftDecisionDivergence, s)
+}
+
+// Derived takes the digest of the decision that the sentinel has derived itself
+// in a round. What a quorum recorded in it must have the same.
+func (w *Watch) Derived(f *ledger.Fold, round verdict.Round, digest trust.Digest) {
+	b := w.ballots.of(f, round)
+	b.derived = digest
+	w.replayed(f, b, round)
+}
+
+// Derailed reports whether a quorum has recorded, within W, what the sentinel did
+// not derive. The verdict state that it derives is then no longer that of
+// enforcers that took up what was recorded, and must not be compared with theirs.
+func (w *Watch) Derailed(f *ledger.Fold) bool {
+	release := f.Governance().Release()
+	return !w.ballots.other.IsZero() && release != nil && f.LogTime().Sub(w.ballots.other) <= release.Bounds.Memory
+}
+
+// replayed raises replay.mismatch.
+func (w *Watch) replayed(f *ledger.Fold, b *ballot, round verdict.Round) {
+	if b.quorum.IsZero() || b.derived.IsZero() || b.quorum == b.derived {
+		return
+	}
+	w.ballots.other = f.LogTime()
+	w.raise(f, schemas.DriftReplayMismatch, symptom{
+		subject: round.Intent.String(), about: about{tool: b.tool, agent: b.agent}, alike: true, since: f.LogTime(),
+		detail: fmt.Sprintf("round %d of intent %s: a quorum recorded decision %s, derived again it is %s", round.Number, round.Intent, b.quorum.Short(), b.derived.Short()),
+	})
+}
