@@ -14,6 +14,7 @@ BENCH    ?= .
 COUNT    ?= 6
 ROUNDS   ?= 50
 HALTS    ?= 1000
+FOR      ?= 1h
 
 # Development tools are pinned in tools.mod and built once: the folder's name is a digest of the pins
 # and of the toolchain, so that a changed pin can never run an old tool.
@@ -68,6 +69,10 @@ fuzz: ## Run every fuzz target for FUZZTIME; stop at the first crash
 .PHONY: sim
 sim: ## Simulate the whole protocol in virtual time: S1-S5 hold, and every planted flaw is found (ARGS for more)
 	$(GO) test -tags sim -count=1 -timeout=30m ./sim $(ARGS)
+
+.PHONY: sim-endless
+sim-endless: ## Simulate new seeds for FOR, until one fails; the failure is shrunk and told
+	$(GO) test -tags sim -count=1 -timeout=0 -v -run '^TestEndless$$' ./sim -sim.for=$(FOR)
 
 .PHONY: faults
 faults: ## Fail disks under real processes (Linux; needs strace, unshare and mount)

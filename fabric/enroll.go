@@ -3,6 +3,7 @@ package fabric
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"time"
 
@@ -61,7 +62,11 @@ func (f *Fabric) Enroll(e Enrollment) (*Enrolled, error) {
 	}
 	done := &Enrolled{Dir: f.MemberDir(e.Role, e.Name), Version: current.Proto.GetVersion()}
 	if !known {
-		if done.Record, err = f.publish(withEntry(successor(current), entry)); err != nil {
+		done.Record, err = f.publish(withEntry(successor(current), entry))
+		if errors.Is(err, fs.ErrNotExist) { // what matters is not which file
+			return nil, fmt.Errorf("fabric: the keys of %s are in %s, and a governor's key that must sign is not here (%w); add the entry to directory.yaml and have governors sign it: portcullis release plan", e.Name, done.Dir, err)
+		}
+		if err != nil {
 			return nil, err
 		}
 		done.Version++

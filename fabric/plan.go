@@ -141,7 +141,7 @@ func (p *Plan) Sign(key *trust.SigningKey) (added bool, err error) {
 func ReadPlan(path string) (*Plan, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("fabric: the plan: %w", err)
+		return nil, fmt.Errorf("%w: %w; give the file that portcullis release plan wrote", ErrPlan, err)
 	}
 	if !info.Mode().IsRegular() || info.Size() > schemas.MaxEnvelope {
 		return nil, fmt.Errorf("%w: %s is not a file of at most %d bytes; give the file that portcullis release plan wrote", ErrPlan, path, schemas.MaxEnvelope)

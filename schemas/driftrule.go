@@ -25,6 +25,7 @@ type DriftInfo struct {
 	Threshold time.Duration   // the same; 0 with DriftDuration: bounds.max_clock_skew
 	Scopes    []pb.DriftScope // what a trip can be narrowed to; none: it halts everything, or the zone
 	Optional  bool            // runs only when the release lists it
+	Settles   bool            // a resume settles it; else it trips again as long as it holds
 	Summary   string          // one line for people
 }
 
@@ -53,21 +54,21 @@ var (
 )
 
 var driftRules = []DriftInfo{
-	{DriftHeartbeatMissing, DriftIntervals, 8, 0, narrowParticipant, false, "A required participant is silent."},
-	{DriftHeartbeatClone, DriftNone, 0, 0, narrowParticipant, false, "Two live incarnations beat under one identity."},
-	{DriftHeartbeatRegress, DriftNone, 0, 0, narrowParticipant, false, "A participant's counter, epoch or position goes back."},
-	{DriftReleaseMismatch, DriftDuration, 0, 5 * time.Second, narrowParticipant, false, "A participant stays on another release."},
-	{DriftGovernanceMismatch, DriftDuration, 0, 5 * time.Second, narrowParticipant, false, "A participant names another governance history."},
-	{DriftStateMismatch, DriftNone, 0, 0, nil, false, "Two verdict states differ at one position."},
-	{DriftDecisionDivergence, DriftNone, 0, 0, narrowRecord, false, "Two enforcers signed different decisions on one intent."},
-	{DriftBuildUnattested, DriftNone, 0, 0, narrowParticipant, false, "A build or a configuration is not among the release's reference values."},
-	{DriftClockSkew, DriftDuration, 0, 0, narrowParticipant, false, "A participant's clock and log time differ."},
-	{DriftLagExceeded, DriftDuration, 0, 10 * time.Second, nil, false, "An enforcer's backlog is old."},
-	{DriftCheckpointFork, DriftNone, 0, 0, nil, false, "Checkpoints contradict each other or go back."},
-	{DriftOutcomeRogue, DriftNone, 0, 0, narrowRecord, false, "An outcome has no valid claim, or two outcomes one claim."},
-	{DriftClaimStuck, DriftDuration, 0, 30 * time.Second, narrowRecord, false, "A valid claim has no outcome long after its action had to end."},
-	{DriftReplayMismatch, DriftNone, 0, 0, narrowRecord, true, "A verdict derived again differs from the recorded one."},
-	{DriftReleaseStale, DriftDuration, 0, 24 * time.Hour, nil, false, "The release expires soon (warns), or has expired (trips)."},
+	{DriftHeartbeatMissing, DriftIntervals, 8, 0, narrowParticipant, false, false, "A required participant is silent."},
+	{DriftHeartbeatClone, DriftNone, 0, 0, narrowParticipant, false, true, "Two live incarnations beat under one identity."},
+	{DriftHeartbeatRegress, DriftNone, 0, 0, narrowParticipant, false, true, "A participant's counter, epoch or position goes back."},
+	{DriftReleaseMismatch, DriftDuration, 0, 5 * time.Second, narrowParticipant, false, false, "A participant stays on another release."},
+	{DriftGovernanceMismatch, DriftDuration, 0, 5 * time.Second, narrowParticipant, false, false, "A participant names another governance history."},
+	{DriftStateMismatch, DriftNone, 0, 0, nil, false, true, "Two verdict states differ at one position."},
+	{DriftDecisionDivergence, DriftNone, 0, 0, narrowRecord, false, true, "Two enforcers signed different decisions on one intent."},
+	{DriftBuildUnattested, DriftNone, 0, 0, narrowParticipant, false, false, "A build or a configuration is not among the release's reference values."},
+	{DriftClockSkew, DriftDuration, 0, 0, narrowParticipant, false, false, "A participant's clock and log time differ."},
+	{DriftLagExceeded, DriftDuration, 0, 10 * time.Second, nil, false, false, "An enforcer's backlog is old."},
+	{DriftCheckpointFork, DriftNone, 0, 0, nil, false, true, "Checkpoints contradict each other or go back."},
+	{DriftOutcomeRogue, DriftNone, 0, 0, narrowRecord, false, true, "An outcome has no valid claim, or two outcomes one claim."},
+	{DriftClaimStuck, DriftDuration, 0, 30 * time.Second, narrowRecord, false, true, "A valid claim has no outcome long after its action had to end."},
+	{DriftReplayMismatch, DriftNone, 0, 0, narrowRecord, true, true, "A verdict derived again differs from the recorded one."},
+	{DriftReleaseStale, DriftDuration, 0, 24 * time.Hour, nil, false, false, "The release expires soon (warns), or has expired (trips)."},
 }
 
 // DriftRules returns the table of drift rules.

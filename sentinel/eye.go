@@ -25,7 +25,7 @@ type eye struct {
 	replica *verdict.Replica // nil unless the release asks for it (replay.mismatch)
 	state   mark
 	pending map[tripKey]*pending
-	told    uint64 // the last position that an acknowledged pulse's span covers
+	told    uint64 // the last position that a span of this sentinel's covers, of whatever start
 }
 
 // mark is the verdict state at a pulse, where enforcers name theirs too.
@@ -72,6 +72,9 @@ func (e *eye) step(f *ledger.Fold, ev feed.Event[ahead]) error {
 }
 
 func (e *eye) record(f *ledger.Fold, ev feed.Event[ahead]) error {
+	if ev.Record.Pulse != nil && ev.Record.Signer.ID == e.s.cfg.ID {
+		e.told = max(e.told, ev.Record.Pulse.GetSpan().GetTo())
+	}
 	e.watch.Record(f, ev.Record, ev.Ahead.items)
 	if err := e.replay(f, ev); err != nil {
 		return err

@@ -29,9 +29,6 @@ func (s *Sentinel) beat(ctx context.Context) error {
 			counter++
 			why = s.send(ctx, pulse, interval)
 		}
-		if why == "" {
-			s.covered(pulse.GetSpan().GetTo())
-		}
 		s.report(why, findings)
 		if why != "" { // it may be over soon
 			next.Reset(min(interval, idle))
@@ -88,24 +85,10 @@ func (s *Sentinel) pulse(counter uint64) (*pb.Pulse, string) {
 	}, ""
 }
 
-// span is what was read since the last pulse that the ledger has; of a first one,
-// the newest position alone.
-func (e *eye) span() *pb.Span {
-	if e.told == 0 {
-		return e.fold.Span(e.fold.Seq())
-	}
-	return e.fold.Span(e.told + 1)
-}
-
-// covered notes how far the spans of this sentinel's pulses reach. Spans may
-// overlap; they must leave nothing out.
-func (s *Sentinel) covered(to uint64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.eye != nil {
-		s.eye.told = max(s.eye.told, to)
-	}
-}
+// span is what was read since the last span of this sentinel's on the ledger.
+// Spans may overlap; they must leave nothing out, not what happened between two
+// starts either.
+func (e *eye) span() *pb.Span { return e.fold.Span(e.told + 1) }
 
 func (s *Sentinel) send(ctx context.Context, pulse *pb.Pulse, limit time.Duration) (why string) {
 	payload, err := schemas.Marshal(pulse)

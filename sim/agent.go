@@ -70,6 +70,13 @@ func (g *agent) propose(intents []*pb.Intent, items [][]byte, note string) {
 	g.w.send(nil, g.w.sealList(g.member, schemas.KindIntent, g.member.ID.Name, Truth{Items: items, Intents: intents, Note: note}), nil)
 }
 
+// single is a list of one.
+func (g *agent) single(in *pb.Intent, note string) trust.Digest {
+	item := g.moved(in)
+	g.propose([]*pb.Intent{in}, [][]byte{item}, note)
+	return trust.DigestOf(item)
+}
+
 // ask is an honest proposal: one or two intents, now and then a re-send of the
 // last.
 func (g *agent) ask(a, b uint32) {

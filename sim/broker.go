@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/portcullis-dev/portcullis/core/trust/trusttest"
-	"github.com/portcullis-dev/portcullis/schemas"
 )
 
 // fate is what the sender of a message learns of it.
@@ -77,10 +76,6 @@ func (w *World) copyOf(i int) {
 	}
 	w.append(w.entries[i].message)
 }
-
-// withheld reports whether a kind of record is among those that a hostile
-// broker keeps from a follower.
-func withheld(k schemas.Kind) bool { return k == schemas.KindGovernance || k == schemas.KindPulse }
 
 // seqAt is the first sequence at or after a time, one past the end if none is.
 func (w *World) seqAt(t time.Time) uint64 {

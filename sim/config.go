@@ -11,17 +11,21 @@ import (
 
 // Config is the world of one run. It stays as it is while steps are cut away.
 type Config struct {
-	Threshold int  // k: enforcers that must sign the same decision, of 3
+	Enforcers int  // 2 or 3
+	Threshold int  // k: how many of them must sign the same decision
 	Liars     int  // enforcers that sign ALLOW for everything, from e1 on
 	Bold      bool // executors bid at every chance and never disarm: the book alone stops them
 	Prompt    bool // pulses are appended the moment they are made
 	Copies    bool // the broker, or someone with its powers, appends old bytes again
-	// WithholdsPulses lets the broker withhold pulses from executors: more than S2
-	// is promised for, so no run has it unless it is asked for by name.
-	WithholdsPulses bool
-	Withholds       bool             // the broker withholds governance from executors
-	LyingTime       bool             // the broker's timestamps are off by up to maxSkew, forward and back
-	Rates           map[string]int64 // boot clocks: nanoseconds per true microsecond, by node
+	Withholds bool // the broker withholds governance from one follower at a time
+	// Substitutes lets the broker show one follower other bytes than the ledger's,
+	// for records of any kind. What is promised then is in the package's comment.
+	Substitutes bool
+	// Warps lets it show one follower other times. Only local clocks stand against
+	// that until the next pulse, and bold executors have none: they are not Bold.
+	Warps     bool
+	LyingTime bool             // the broker's timestamps are off by up to maxSkew, forward and back, for everybody
+	Rates     map[string]int64 // boot clocks: nanoseconds per true microsecond, by node
 }
 
 // The durations of every release here: short, so that a run of a few hundred
@@ -57,11 +61,17 @@ const (
 func NewConfig(seed uint64) Config {
 	r := rand.New(rand.NewPCG(seed, 'c')) //nolint:gosec // a seed must give the same world every time
 	c := Config{
-		Threshold: 1 + r.IntN(2), Bold: r.IntN(2) == 0, Prompt: r.IntN(2) == 0, Copies: r.IntN(2) == 0,
+		Enforcers: 2 + r.IntN(2), Threshold: 1 + r.IntN(2), Bold: r.IntN(2) == 0, Prompt: r.IntN(2) == 0, Copies: r.IntN(2) == 0,
 		Withholds: r.IntN(4) == 0, LyingTime: r.IntN(4) == 0, Rates: map[string]int64{},
 	}
 	if r.IntN(4) == 0 {
 		c.Liars = 1 + r.IntN(2)
+	}
+	switch r.IntN(8) {
+	case 0:
+		c.Substitutes = true
+	case 1:
+		c.Warps, c.Bold = true, false
 	}
 	for _, name := range []string{"e1", "e2", "e3", "x1", "x2", "s1"} {
 		c.Rates[name] = slowest + r.Int64N(fastest-slowest+1)

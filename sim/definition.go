@@ -11,25 +11,56 @@ import (
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 )
 
+// Point is a place on the ledger that asks for a verdict, and the one that
+// section 7 gives.
+type Point struct {
+	Decided bool // false for a re-send, and for an answer that opens no round
+	Round   uint32
+	Allowed bool
+	Why     string // for people: the first reason against it
+}
+
+// Asked is an intent and what became of it by section 7.
+type Asked struct {
+	Position ledger.Position
+	Digest   trust.Digest
+	Agent    string // SPIFFE ID of the signer
+	LogTime  time.Time
+	Point    // of round 0
+
+	name, session string
+	content       *pb.Intent
+	sequence      uint64 // it became the session's newest; 0 if it did not
+	seen          time.Time
+	waits         *wait // for approvals; nil if it does not
+}
+
+// charged is what an allowed intent took from the limit.
+type charged struct {
+	agent  string
+	at     time.Time
+	amount int64
+}
+
 // asked judges the intents of one message as section 7 says, by looking through
 // all intents before.
 func (h *History) asked(e *entry) {
 	agent := trusttest.ID(pb.Role_ROLE_AGENT, e.truth.By).String()
 	if e.truth.Foreign {
-		h.Intents = append(h.Intents, Asked{Position: ledger.Position{Seq: e.seq}, Agent: agent, LogTime: h.LogTime, Decided: true, Why: "for another ledger"})
+		h.Points[ledger.Position{Seq: e.seq}] = Point{Decided: true, Why: "for another ledger"}
 		return
 	}
 	for i, in := range e.truth.Intents {
-		a := Asked{
+		a := &Asked{
 			Position: ledger.Position{Seq: e.seq, Index: uint32(i)}, Digest: trust.DigestOf(e.truth.Items[i]),
-			Agent: agent, LogTime: h.LogTime, session: in.GetSession(),
+			Agent: agent, LogTime: h.LogTime, name: e.truth.By, session: in.GetSession(), content: in,
 		}
 		if !h.resend(a.Digest) {
-			a.Decided = true
 			a.seen = earlier(in.GetDeadline().AsTime(), h.LogTime.Add(memory))
-			h.decide(&a, e.truth.By, in)
+			h.decide(a)
 		}
 		h.Intents = append(h.Intents, a)
+		h.Points[a.Position] = a.Point
 	}
 }
 
@@ -42,34 +73,51 @@ func earlier(a, b time.Time) time.Time {
 
 // resend reports whether the intent was decided and its deadline has not passed.
 func (h *History) resend(d trust.Digest) bool {
-	return slices.ContainsFunc(h.Intents, func(a Asked) bool { return a.Decided && a.Digest == d && a.seen.After(h.LogTime) })
+	return slices.ContainsFunc(h.Intents, func(a *Asked) bool { return a.Decided && a.Digest == d && a.seen.After(h.LogTime) })
 }
 
-func (h *History) decide(a *Asked, name string, in *pb.Intent) {
+// decide is round 0.
+func (h *History) decide(a *Asked) {
+	a.Decided = true
 	refuse := func(bad bool, why string) {
 		if bad && a.Why == "" {
 			a.Why = why
 		}
 	}
+	if a.content.GetAgent() == a.Agent {
+		h.judgeSession(a, refuse)
+	}
+	refuse(a.content.GetAgent() != a.Agent, "in another's name")
+	refuse(trust.DigestOf(a.content.GetArguments()) != digestOf(a.content.GetArgumentsDigest()), "its arguments are others than it digests")
+	h.judge(a, refuse)
+	if need := needed(a.content); need > 0 && a.Why == "" {
+		a.waits = &wait{need: need}
+		a.Why = "it waits for approvals"
+	}
+	h.settle(a, &a.Point)
+}
+
+// judge asks what may change between an intent's rounds.
+func (h *History) judge(a *Asked, refuse func(bad bool, why string)) {
+	in := a.content
 	refuse(!validAt(h.Release, h.LogTime), "the release has expired")
-	standing := h.standing(pb.Role_ROLE_AGENT, name)
-	refuse(!standing, "the agent is revoked")
-	refuse(trust.DigestOf(in.GetArguments()) != digestOf(in.GetArgumentsDigest()), "its arguments are others than it digests")
+	refuse(!h.standing(pb.Role_ROLE_AGENT, a.name), "the agent is revoked")
 	left := in.GetDeadline().AsTime().Sub(h.LogTime)
 	refuse(left <= 0, "its deadline has passed")
 	refuse(left > maxDeadline, "its deadline is too far")
 	refuse(h.Halted(a.Agent, in.GetSession(), in.GetTool()), "halted")
-	refuse(in.GetTool() != in.GetAction() || !h.mayUse(name, in.GetTool()), "not a tool of this agent's")
-	if in.GetAgent() == a.Agent {
-		h.judgeSession(a, in, standing, refuse)
-	}
-	refuse(in.GetAgent() != a.Agent, "in another's name")
+	refuse(in.GetTool() != in.GetAction() || !h.mayUse(a.name, in.GetTool()), "not a tool of this agent's")
 	amount, ok := amountOf(in)
 	refuse(!ok, "arguments of a wrong type")
 	refuse(amount == 77, "policy forbids it")
 	refuse(in.GetTool() == "pay" && h.spent(a.Agent)+amount > h.Release.GetLimits()[0].GetMax(), "over the limit")
-	if a.Allowed = a.Why == ""; a.Allowed && in.GetTool() == "pay" {
-		a.amount = amount
+}
+
+// settle allows what nothing speaks against, and charges it.
+func (h *History) settle(a *Asked, p *Point) {
+	if p.Allowed = p.Why == ""; p.Allowed && a.content.GetTool() == "pay" {
+		amount, _ := amountOf(a.content)
+		h.charges = append(h.charges, charged{a.Agent, h.LogTime, amount})
 	}
 }
 
@@ -90,11 +138,11 @@ func amountOf(in *pb.Intent) (int64, bool) {
 	return int64(n), ok
 }
 
-// spent is what the agent's allowed intents of the last window took.
+// spent is what the agent took in the last window.
 func (h *History) spent(agent string) (sum int64) {
-	for _, a := range h.Intents {
-		if a.Agent == agent && a.LogTime.After(h.LogTime.Add(-limitWindow)) {
-			sum += a.amount
+	for _, c := range h.charges {
+		if c.agent == agent && c.at.After(h.LogTime.Add(-limitWindow)) {
+			sum += c.amount
 		}
 	}
 	return sum
@@ -102,14 +150,18 @@ func (h *History) spent(agent string) (sum int64) {
 
 // judgeSession asks whether the intent continues its session, which is what its
 // newest intent of the last W makes it.
-func (h *History) judgeSession(a *Asked, in *pb.Intent, standing bool, refuse func(bool, string)) {
-	open := map[string]Asked{} // by session, the newest
+func (h *History) judgeSession(a *Asked, refuse func(bool, string)) {
+	in, none := a.content, &Asked{}
+	open := map[string]*Asked{} // by session, the newest
 	for _, b := range h.Intents {
 		if b.Agent == a.Agent && b.sequence > 0 && b.LogTime.Add(memory).After(h.LogTime) {
 			open[b.session] = b
 		}
 	}
 	held, known := open[in.GetSession()]
+	if !known {
+		held = none
+	}
 	if !known && len(open) >= maxSessions {
 		refuse(true, "too many sessions")
 		return
@@ -118,7 +170,7 @@ func (h *History) judgeSession(a *Asked, in *pb.Intent, standing bool, refuse fu
 		refuse(true, "equivocation")
 		return
 	}
-	if standing {
+	if h.standing(pb.Role_ROLE_AGENT, a.name) {
 		a.sequence = in.GetSequence()
 	}
 	refuse(in.GetSequence() != held.sequence+1, "a gap in the session")

@@ -5,27 +5,24 @@ import (
 	"slices"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/portcullis-dev/portcullis/core/ledger"
-	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/core/verdict"
 	"github.com/portcullis-dev/portcullis/schemas"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 )
 
 // enforcer follows enforcer/loop.go: decide every authentic intent in order,
-// publish by rank.
+// and every round that an approval opens; publish by rank.
 type enforcer struct {
 	node *node
 	rank int
 	liar bool
 
-	state  *verdict.State
-	past   map[ledger.Position]*pb.Decision // quorums recorded before this start
-	tally  *tally
-	silent bool
-	held   []heldDecision
+	deriver deriver
+	past    map[ledger.Position]*pb.Decision // quorums recorded before this start, not yet applied
+	tally   *verdict.Tally
+	silent  bool
+	held    []heldDecision
 }
 
 type heldDecision struct {
@@ -34,9 +31,10 @@ type heldDecision struct {
 }
 
 func (e *enforcer) start() uint64 {
-	e.state, e.tally, e.silent, e.held = verdict.NewState(), newTally(), false, nil
+	e.tally, e.silent, e.held = verdict.NewTally(), false, nil
 	from, past := e.recover()
 	e.past = past
+	e.deriver = newDeriver(e)
 	return from
 }
 
@@ -44,81 +42,88 @@ func (*enforcer) caughtUp() {}
 func (*enforcer) run()      {}
 
 func (e *enforcer) step(en *entry, rec ledger.Record, noise error) {
+	if e.mistakes(en, noise) {
+		rec, noise = e.mistaken(en), nil
+	}
 	switch {
 	case noise != nil:
-	case rec.Kind == schemas.KindIntent:
-		e.intents(en, rec)
+	case rec.Kind == schemas.KindIntent, rec.Kind == schemas.KindApproval:
+		e.decide(en, rec)
 	case rec.Kind == schemas.KindDecision:
 		for i, d := range en.decisions {
-			if e.tally.add(e.node.fold, rec, i, d) != nil {
-				at := ledger.PositionOf(d.GetIntent())
-				e.held = slices.DeleteFunc(e.held, func(h heldDecision) bool { return ledger.PositionOf(h.d.GetIntent()) == at })
+			if e.tally.Add(e.node.fold, rec, i, d) != nil {
+				round := verdict.RoundOf(d)
+				e.held = slices.DeleteFunc(e.held, func(h heldDecision) bool { return verdict.RoundOf(h.d) == round })
 			}
 		}
 	case rec.Kind == schemas.KindPulse:
 		e.silent = e.node.fold.Pulse().Fault != nil
+		e.markState(rec.Seq)
 	}
 }
 
-func (e *enforcer) intents(en *entry, rec ledger.Record) {
-	f, rules := e.node.fold, e.node.w.rulesOf(e.node.fold)
-	if rec.ListErr != nil {
-		if !e.decidedBefore(f, rules, ledger.Position{Seq: rec.Seq}) {
-			e.conclude(f, rules, verdict.Unreadable(f, rules, rec))
-		}
-		return
+// mistakes reports whether a flawed enforcer takes noise for a revoked
+// approver's answer.
+func (e *enforcer) mistakes(en *entry, noise error) bool {
+	return e.node.w.flaw == RevokedAnswers && schemas.ReasonOf(noise) == pb.Reason_REASON_NOISE_REVOKED && en.truth.Approval != nil
+}
+
+// mistaken is what it takes that for.
+func (e *enforcer) mistaken(en *entry) ledger.Record {
+	signer, _ := e.node.fold.Credential(people[standIn].Key.ID())
+	return ledger.Record{Seq: en.seq, LogTime: e.node.fold.LogTime(), Kind: schemas.KindApproval, Signer: signer, Approval: en.truth.Approval}
+}
+
+// decide derives what a record calls for, tells the world what there is at each
+// point that asks, and publishes it.
+func (e *enforcer) decide(en *entry, rec ledger.Record) {
+	points := e.undecided(rec)
+	derived := map[ledger.Position]*pb.Decision{}
+	for _, d := range e.deriver.derive(en, rec) {
+		derived[verdict.DecidedAt(d)] = d
+		e.conclude(d)
 	}
-	for _, in := range intentsOf(en, rec) {
-		if e.decidedBefore(f, rules, in.Position) {
-			continue
+	for _, p := range points {
+		if _, recorded := e.past[p.position]; p.recorded && !recorded {
+			continue // it was applied, not derived
 		}
-		d := e.state.Decide(f, rules, in)
-		if d == nil && e.node.w.flaw == Resends {
-			d = verdict.NewState().Decide(f, rules, in)
-		}
-		if d == nil {
-			e.node.w.heard(e, in.Position, nil)
-			continue
-		}
-		e.conclude(f, rules, d)
+		e.node.w.heard(e, p.position, derived[p.position])
 	}
 }
 
-// intentsOf gives the items of an authentic list their positions.
-func intentsOf(en *entry, rec ledger.Record) []verdict.Intent {
-	if rec.ListErr != nil {
-		return nil
-	}
-	intents := make([]verdict.Intent, len(rec.Items))
-	for i, item := range rec.Items {
-		intents[i] = verdict.Intent{
-			Position: ledger.Position{Seq: rec.Seq, Index: uint32(i)}, Digest: item.Digest, Signer: rec.Signer,
-			Content: en.contents[i].Intent, Defect: en.contents[i].Defect,
-		}
-	}
-	return intents
+// askingPoint is a place on the ledger that asks for a decision.
+type askingPoint struct {
+	position ledger.Position
+	recorded bool // a quorum's decision on it was known at the start
 }
 
-func (e *enforcer) decidedBefore(f *ledger.Fold, rules *verdict.Rules, at ledger.Position) bool {
-	known := e.past[at]
-	if known == nil {
-		return false
+func (e *enforcer) undecided(rec ledger.Record) []askingPoint {
+	n := len(rec.Items)
+	if rec.Kind == schemas.KindApproval || rec.ListErr != nil {
+		n = 1
 	}
-	delete(e.past, at)
-	f.RaiseLogTime(known.GetLogTime().AsTime())
-	e.state.Apply(known, rules.Release.Bounds.Memory)
-	return true
+	points := make([]askingPoint, n)
+	for i := range points {
+		at := ledger.Position{Seq: rec.Seq, Index: uint32(i)}
+		points[i] = askingPoint{at, e.past[at] != nil}
+	}
+	return points
 }
 
-func (e *enforcer) conclude(f *ledger.Fold, rules *verdict.Rules, d *pb.Decision) {
-	if e.node.w.flaw.kind == intentUnchecked {
-		d = overlook(d, e.node.w.flaw.reason)
+// markState compares the verdict state with the others': whoever has read the
+// ledger from its beginning, or from where a restart does, has the same.
+func (e *enforcer) markState(seq uint64) {
+	state := e.deriver.state()
+	state.Expire(e.node.fold.LogTime().UnixNano())
+	if e.node.from == 1 || seq >= e.node.target {
+		e.node.w.compareState(e, seq, state.Digest())
 	}
+}
+
+func (e *enforcer) conclude(d *pb.Decision) {
 	if e.liar {
-		d = lie(f, d)
+		d = lie(e.node.fold, d)
 	}
-	e.state.Apply(d, rules.Release.Bounds.Memory)
-	e.node.w.heard(e, ledger.PositionOf(d.GetIntent()), d)
 	threshold := e.node.w.cfg.Threshold
 	switch {
 	case e.silent:
@@ -128,24 +133,6 @@ func (e *enforcer) conclude(f *ledger.Fold, rules *verdict.Rules, d *pb.Decision
 		wait := time.Duration(e.rank-threshold+1) * hedge
 		e.held = append(e.held, heldDecision{d, e.node.boot() + wait})
 	}
-}
-
-// overlook is the decision of an enforcer that lacks one check.
-func overlook(d *pb.Decision, r pb.Reason) *pb.Decision {
-	left := slices.DeleteFunc(slices.Clone(d.GetReasons()), func(given pb.Reason) bool { return given == r })
-	if len(left) == 0 {
-		return allow(d)
-	}
-	d = proto.CloneOf(d)
-	d.Reasons = left
-	return d
-}
-
-// allow turns any decision into an ALLOW.
-func allow(d *pb.Decision) *pb.Decision {
-	d = proto.CloneOf(d)
-	d.Verdict, d.Reasons = pb.Verdict_VERDICT_ALLOW, nil
-	return d
 }
 
 // lie says ALLOW whatever was asked.
@@ -178,45 +165,11 @@ func (e *enforcer) send(d *pb.Decision) {
 func decisionText(d *pb.Decision) string {
 	at := ledger.PositionOf(d.GetIntent())
 	if d.GetVerdict() == pb.Verdict_VERDICT_ALLOW {
-		return fmt.Sprintf("ALLOW of %s in epoch %d", at, d.GetEpoch())
+		return fmt.Sprintf("ALLOW of %s in round %d and epoch %d", at, d.GetRound(), d.GetEpoch())
 	}
 	codes := make([]string, len(d.GetReasons()))
 	for i, r := range d.GetReasons() {
 		codes[i] = schemas.ReasonCode(r)
 	}
-	return fmt.Sprintf("DENY of %s %v", at, codes)
-}
-
-// tally counts which enforcers recorded which decision (enforcer/tally.go).
-type tally struct{ votes map[ledger.Position]*votes }
-
-type votes struct {
-	by     map[trust.Digest]map[trust.Identity]bool
-	quorum bool
-}
-
-func newTally() *tally { return &tally{votes: map[ledger.Position]*votes{}} }
-
-func (t *tally) add(f *ledger.Fold, rec ledger.Record, i int, d *pb.Decision) *pb.Decision {
-	release := f.Governance().Release()
-	if d == nil || release == nil || i >= len(rec.Items) {
-		return nil
-	}
-	at := ledger.PositionOf(d.GetIntent())
-	v := t.votes[at]
-	if v == nil {
-		v = &votes{by: map[trust.Digest]map[trust.Identity]bool{}}
-		t.votes[at] = v
-	}
-	same := v.by[rec.Items[i].Digest]
-	if same == nil {
-		same = map[trust.Identity]bool{}
-		v.by[rec.Items[i].Digest] = same
-	}
-	same[rec.Signer.ID] = true
-	if v.quorum || len(same) < int(release.Proto.GetDecisionThreshold()) {
-		return nil
-	}
-	v.quorum = true
-	return d
+	return fmt.Sprintf("DENY of %s in round %d %v", at, d.GetRound(), codes)
 }

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"google.golang.org/protobuf/types/known/timestamppb"
-
 	"github.com/portcullis-dev/portcullis/core/governance"
 	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/permit"
@@ -35,6 +33,7 @@ type executor struct {
 	waiting     []*pb.Decision
 	ready       []*readyAct
 	open        map[ledger.Position]openClaim
+	lineage     uint64 // where an outcome named a head that is not on this chain; 0 if none did
 }
 
 type bid struct {
@@ -67,7 +66,7 @@ func (x *executor) start() uint64 {
 	x.book = newJudge(x.node.w, permit.Owner{ID: x.node.member.ID, Incarnation: x.incarnation})
 	x.intents, x.bids, x.open = map[trust.Digest][]byte{}, map[trust.Digest]*bid{}, map[ledger.Position]openClaim{}
 	x.numbers, x.later, x.waiting, x.ready = 0, nil, nil, nil
-	x.tries = map[trust.Digest]int{}
+	x.tries, x.lineage = map[trust.Digest]int{}, 0
 	x.settled = x.mark
 	if x.mark == 0 {
 		return 1
@@ -84,7 +83,7 @@ func (x *executor) caughtUp() {
 
 func (x *executor) step(en *entry, rec ledger.Record, noise error) {
 	f := x.node.fold
-	x.view.fold(en, noise)
+	x.view.fold(en, rec, noise)
 	x.book.Expire(f.LogTime())
 	if noise == nil {
 		x.record(f, en, rec)
@@ -108,6 +107,7 @@ func (x *executor) record(f *ledger.Fold, en *entry, rec ledger.Record) {
 			q := x.book.Decide(x.view, rec.Token, rec.Signer.ID, rec.Items[i], d)
 			switch {
 			case q != nil:
+				f.RaiseLogTime(q.GetLogTime().AsTime())
 				x.decided(f, q)
 			case x.node.w.cfg.Bold && d != nil:
 				x.bid(d) // no quorum yet, no matter
@@ -120,7 +120,9 @@ func (x *executor) record(f *ledger.Fold, en *entry, rec ledger.Record) {
 	case schemas.KindOutcome:
 		x.outcomes(rec)
 	case schemas.KindGovernance:
-		x.governed(f.Governance())
+		if !rec.Effect.Drill {
+			x.governed(f.Governance())
+		}
 	}
 }
 
@@ -148,20 +150,33 @@ func (x *executor) disarmed() bool {
 	case x.node.w.cfg.Bold:
 		return false
 	default:
-		return x.node.skewed() || !permit.Fresh(f) || !f.Governance().Release().ValidAt(f.LogTime())
+		pulse := x.view.Pulse()
+		old := x.node.clock().Sub(pulse.Time) > pulseLimit+maxSkew
+		broken := x.lineage != 0 && (pulse.Seq <= x.lineage || pulse.Fault != nil)
+		return x.node.skewed() || broken || old || !permit.Fresh(x.view) || !f.Governance().Release().ValidAt(f.LogTime())
 	}
 }
 
 func (x *executor) decided(f *ledger.Fold, d *pb.Decision) {
-	turn := rank(digestOf(d.GetIntentDigest()), x.node.name, f.Governance().Release().Executors(d.GetTool()))
+	digest := digestOf(d.GetIntentDigest())
+	turn := rank(digest, x.node.name, f.Governance().Release().Executors(d.GetTool()))
 	switch {
 	case x.node.w.cfg.Bold:
 		x.bid(d)
+	case schemas.Pending(d) && turn >= 0: // a later round may allow it
 	case d.GetVerdict() != pb.Verdict_VERDICT_ALLOW || turn < 0:
+		x.drop(digest)
 	case turn == 0:
 		x.bid(d)
 	default:
 		x.later = append(x.later, laterBid{x.node.boot() + time.Duration(turn)*hedge, d})
+	}
+}
+
+// drop forgets an intent's bytes; a bold executor keeps everything.
+func (x *executor) drop(intent trust.Digest) {
+	if !x.node.w.cfg.Bold {
+		delete(x.intents, intent)
 	}
 }
 
@@ -238,6 +253,7 @@ func (x *executor) ruled(r ruling) {
 		}
 	default:
 		delete(x.bids, r.Intent)
+		x.drop(r.Intent)
 	}
 }
 
@@ -274,6 +290,7 @@ func (x *executor) act(r ruling) {
 	delete(x.bids, r.Intent)
 	x.open[r.Position] = openClaim{r.Decision, true}
 	intent := x.intents[r.Intent]
+	x.drop(r.Intent)
 	if b == nil && (x.node.w.flaw == OldClaim || x.node.w.flaw == OthersClaim) {
 		b = &bid{t0: x.node.boot()}
 	}
@@ -314,53 +331,6 @@ func (x *executor) run() {
 	}
 }
 
-func (x *executor) report(at ledger.Position, d *pb.Decision, status pb.Status) {
-	w := x.node.w
-	o := &pb.Outcome{
-		IntentDigest: d.GetIntentDigest(), Claim: at.Proto(), Executor: x.node.member.SPIFFE(), Status: status,
-		Finished: timestamppb.New(x.node.clock()), Head: x.node.fold.Governance().Head().Proto(),
-	}
-	note := fmt.Sprintf("%s: %v of claim %s", x.node.name, status, at)
-	m := w.sealList(x.node.member, schemas.KindOutcome, d.GetTool(), Truth{Items: [][]byte{marshal(o)}, Note: note})
-	x.append(m)
-}
-
-// append sends an outcome until the ledger has it.
-func (x *executor) append(m message) {
-	x.node.w.send(x.node, m, func(how fate) {
-		if how != acknowledged {
-			x.append(m)
-		}
-	})
-}
-
-func (x *executor) crashed(at ledger.Position, o openClaim) {
-	if !o.mine {
-		x.report(at, o.decision, pb.Status_STATUS_INDETERMINATE)
-	}
-}
-
-func (x *executor) outcomes(rec ledger.Record) {
-	if rec.Signer.ID != x.node.member.ID {
-		return
-	}
-	for _, item := range rec.Items {
-		o := new(pb.Outcome)
-		if unmarshal(item.Bytes, o) == nil {
-			delete(x.open, ledger.PositionOf(o.GetClaim()))
-		}
-	}
-}
-
-// settleMark writes to disk how far every claim of its own has an outcome.
-func (x *executor) settleMark() {
-	settled := x.node.seq
-	for at := range x.open {
-		settled = min(settled, at.Seq-1)
-	}
-	x.mark = max(x.mark, settled)
-}
-
 // wake bids for what waited.
 func (x *executor) wake() {
 	later := x.later
@@ -380,13 +350,4 @@ func (x *executor) wake() {
 	for _, d := range waiting {
 		x.bid(d)
 	}
-}
-
-func sortedPositions[T any](m map[ledger.Position]T) []ledger.Position {
-	all := make([]ledger.Position, 0, len(m))
-	for at := range m {
-		all = append(all, at)
-	}
-	slices.SortFunc(all, ledger.Position.Compare)
-	return all
 }

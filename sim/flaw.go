@@ -33,6 +33,18 @@ const (
 	flawResumeAll
 	flawOneGovernor
 	flawPulseFault
+	flawSpanUnchecked
+	flawOlderRound
+	flawApproverTwice
+	flawOtherDigest
+	flawUnentitled
+	flawRevokedAnswers
+	flawRevokedSince
+	flawRefusalUnheard
+	flawLateApproval
+	flawChargedTwice
+	flawNotCharged
+	flawForgetsApprovals
 )
 
 // ClaimUnchecked is core/permit's book not voiding a claim for the reason.
@@ -64,7 +76,19 @@ var (
 	Resends          = Flaw{kind: flawResends}          // a re-send is decided again
 	ResumeAll        = Flaw{kind: flawResumeAll}        // a copy of a resume lifts what is in force now
 	OneGovernor      = Flaw{kind: flawOneGovernor}      // one governor's signature resumes
-	PulseFault       = Flaw{kind: flawPulseFault}       // a pulse that names an unknown head counts
+	PulseFault       = Flaw{kind: flawPulseFault}       // a pulse counts whatever speaks against it
+	SpanUnchecked    = Flaw{kind: flawSpanUnchecked}    // spans in pulses are not compared
+	OlderRound       = Flaw{kind: flawOlderRound}       // a claim rests on an older round's ALLOW after a newer DENY
+	ApproverTwice    = Flaw{kind: flawApproverTwice}    // one approver that says it twice counts twice
+	OtherDigest      = Flaw{kind: flawOtherDigest}      // an approval of another intent counts
+	Unentitled       = Flaw{kind: flawUnentitled}       // an approver answers for a tool that is not his
+	RevokedAnswers   = Flaw{kind: flawRevokedAnswers}   // a revoked approver answers
+	RevokedSince     = Flaw{kind: flawRevokedSince}     // an approval counts although its approver was revoked since
+	RefusalUnheard   = Flaw{kind: flawRefusalUnheard}   // a refusal opens no round
+	LateApproval     = Flaw{kind: flawLateApproval}     // an approval behind the deadline opens a round
+	ChargedTwice     = Flaw{kind: flawChargedTwice}     // what a round allows is charged twice
+	NotCharged       = Flaw{kind: flawNotCharged}       // what a round allows is not charged
+	ForgetsApprovals = Flaw{kind: flawForgetsApprovals} // a restart passes over the approvals that it reads again
 )
 
 func (f Flaw) is(kind flawKind, r pb.Reason) bool { return f.kind == kind && f.reason == r }

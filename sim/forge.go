@@ -16,11 +16,12 @@ var stranger = trusttest.Member{ID: trusttest.ID(pb.Role_ROLE_SENTINEL, "s1"), K
 
 // forge appends what somebody without the right to it made: all of it is noise.
 func (w *World) forge(a uint32) {
-	switch a % 5 {
+	switch a % 6 {
 	case 0:
 		w.noise(w.pulse(stranger, w.heartOf(stranger), "a stranger's pulse"))
 	case 1:
 		m := w.bob.member
+		w.introduce(m.ID.Name)
 		w.noise(w.pulse(m, w.heartOf(m), "bob's pulse"))
 	case 2:
 		if m, some := w.resumption(1, "a resume that one governor signed"); some {
@@ -28,6 +29,10 @@ func (w *World) forge(a uint32) {
 		}
 	case 3:
 		w.forgeDecision()
+	case 4:
+		if in := w.waiting(0); in != nil {
+			w.noise(w.approval(w.bob.member, in.Digest, true, "bob's approval"))
+		}
 	default:
 		m := w.govern(&pb.Governance{Record: &pb.Governance_Halt{Halt: &pb.Halt{
 			Scope: &pb.Scope{Kind: pb.ScopeKind_SCOPE_KIND_GLOBAL}, Reason: "a forger halts",
@@ -46,7 +51,7 @@ func (w *World) noise(m message) {
 
 func (w *World) heartOf(m trusttest.Member) *pb.Pulse {
 	f := w.sentinel.node.fold
-	release := w.history(w.last(), nil).ReleaseID
+	release := w.told().ReleaseID
 	return &pb.Pulse{
 		Ledger: w.zone.Ledger[:], Sentinel: m.SPIFFE(), Incarnation: fmt.Appendf(nil, "forger %9d", len(w.entries)), Counter: 1,
 		Head: f.Governance().Head().Proto(), Release: release[:], Clock: timestamppb.New(trusttest.Start.Add(w.now)),

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -36,14 +35,21 @@ func (w *World) scopes() []*pb.Scope {
 		{Kind: pb.ScopeKind_SCOPE_KIND_TOOL, Value: "pay"},
 		{Kind: pb.ScopeKind_SCOPE_KIND_TOOL, Value: "read"},
 		{Kind: pb.ScopeKind_SCOPE_KIND_AGENT, Value: alice},
+		{Kind: pb.ScopeKind_SCOPE_KIND_AGENT, Value: w.bob.member.SPIFFE()},
 		{Kind: pb.ScopeKind_SCOPE_KIND_SESSION, Value: alice, Session: "s0"},
+		{Kind: pb.ScopeKind_SCOPE_KIND_SESSION, Value: alice, Session: "s1"},
 	}
 }
 
-func (w *World) halt(a uint32) {
+// scope is one of them.
+func (w *World) scope(a uint32) *pb.Scope {
 	scopes := w.scopes()
-	w.send(nil, w.haltOf(scopes[int(a)%len(scopes)]), nil)
+	return scopes[int(a)%len(scopes)]
 }
+
+func (w *World) halt(a uint32) { w.send(nil, w.haltOf(w.scope(a)), nil) }
+
+func (w *World) drill() message { return w.haltOf(&pb.Scope{Kind: pb.ScopeKind_SCOPE_KIND_DRILL}) }
 
 func (w *World) haltOf(scope *pb.Scope) message {
 	record := &pb.Governance{Record: &pb.Governance_Halt{Halt: &pb.Halt{Scope: scope, Reason: "the simulator halts"}}}
@@ -54,24 +60,51 @@ func scopeText(s *pb.Scope) string {
 	return fmt.Sprintf("%v %s%s", s.GetKind(), s.GetValue(), s.GetSession())
 }
 
-// resume lifts what is in force now; n governors sign.
-func (w *World) resume(n int, note string) {
-	if m, some := w.resumption(n, note); some {
-		w.send(nil, m, nil)
+// resume names halts: mostly all that are in force, sometimes only the oldest,
+// or one more that is not in force, so that none is lifted.
+func (w *World) resume(a uint32) {
+	halts := haltIDs(w.told().Halts)
+	switch a % 8 {
+	case 0:
+		halts = halts[:min(1, len(halts))]
+	case 1:
+		halts = append(halts, w.zone.Ledger)
+	}
+	if len(halts) > 0 {
+		w.send(nil, w.resumeOf(halts, 2, "resume"), nil)
 	}
 }
 
+// resumption lifts what is in force now; n governors sign.
 func (w *World) resumption(n int, note string) (message, bool) {
-	halts := w.history(w.last(), nil).Halts
+	halts := haltIDs(w.told().Halts)
 	if len(halts) == 0 {
 		return message{}, false
 	}
+	return w.resumeOf(halts, n, note), true
+}
+
+func (w *World) resumeOf(halts []trust.Digest, n int, note string) message {
+	return w.govern(trusttest.Resume(halts...), n, fmt.Sprintf("%s of %d halts", note, len(halts)))
+}
+
+func haltIDs(halts []Halt) []trust.Digest {
 	ids := make([]trust.Digest, len(halts))
 	for i, h := range halts {
 		ids[i] = h.ID
 	}
-	return w.govern(trusttest.Resume(ids...), n, fmt.Sprintf("%s of %d halts", note, len(ids))), true
+	return ids
 }
+
+// Kinds of releases: as the first, with half its limit, and one that expires
+// soon.
+const (
+	plain = iota
+	halved
+	short
+
+	shortly = 4 * time.Second
+)
 
 // release is the next release; kind chooses how it differs.
 func (w *World) release(replaces trust.Digest, kind uint32) message {
@@ -81,29 +114,32 @@ func (w *World) release(replaces trust.Digest, kind uint32) message {
 	p := w.zone.Release(func(p *pb.Release) {
 		p.Version, p.Replaces, p.Bounds = version, replaces[:], bounds()
 		p.DecisionThreshold = uint32(w.cfg.Threshold) //nolint:gosec // 1 or 2
-		p.Directory = directory()
+		p.Directory = w.directory()
 		p.Policies = []*pb.PolicySource{{Name: "all.cedar", Text: policies}}
 		p.Limits = []*pb.Limit{{
 			Id: "paid", Tools: []string{"pay"}, Key: pb.LimitKey_LIMIT_KEY_AGENT, Argument: "amount", Max: limitMax, Window: durationpb.New(limitWindow),
 		}}
 	})
 	switch kind % 3 {
-	case 1:
+	case halved:
 		p.Limits[0].Max = limitMax / 2
 		note += ", half the limit"
-	case 2:
-		p.Expires = timestamppb.New(trusttest.Start.Add(w.now + 4*time.Second))
+	case short:
+		p.Expires = timestamppb.New(trusttest.Start.Add(w.now + shortly))
 		note += ", four seconds long"
 	}
 	return w.govern(trusttest.Released(p), 2, note)
 }
 
 const policies = `
-@id("all") permit (principal, action in [Action::"read", Action::"pay"], resource);
+@id("read") permit (principal, action == Action::"read", resource);
+@id("pay") permit (principal, action == Action::"pay", resource) when { context.arguments.amount < 30 || context.arguments.amount > 50 };
+@id("one") @approvals("1") permit (principal, action == Action::"pay", resource) when { context.arguments.amount < 40 };
+@id("two") @approvals("2") permit (principal, action == Action::"pay", resource) when { context.arguments.amount >= 40 };
 @id("unlucky") forbid (principal, action == Action::"pay", resource) when { context.arguments.amount == 77 };
 `
 
-func directory() []*pb.Identity {
+func (w *World) directory() []*pb.Identity {
 	list := []*pb.Identity{
 		trusttest.Entry(pb.Role_ROLE_AGENT, "alice", "read", "pay"),
 		trusttest.Entry(pb.Role_ROLE_AGENT, "bob", "pay"),
@@ -111,7 +147,10 @@ func directory() []*pb.Identity {
 		trusttest.Entry(pb.Role_ROLE_EXECUTOR, "x2", "pay"),
 		trusttest.Entry(pb.Role_ROLE_SENTINEL, "s1"),
 	}
-	for rank, name := range []string{"e1", "e2", "e3"} {
+	for _, name := range w.approvers() {
+		list = append(list, trusttest.Entry(pb.Role_ROLE_APPROVER, name, answersFor[name]...))
+	}
+	for rank, name := range w.enforcerNames() {
 		e := trusttest.Entry(pb.Role_ROLE_ENFORCER, name)
 		e.Rank = uint32(rank)
 		list = append(list, e)
@@ -120,21 +159,22 @@ func directory() []*pb.Identity {
 }
 
 // publish sends the release that follows the one in force.
-func (w *World) publish(kind uint32) {
-	h := w.history(w.last(), nil)
+func (w *World) publish(kind uint32) { w.send(nil, w.nextRelease(kind), nil) }
+
+func (w *World) nextRelease(kind uint32) message {
+	h := w.told()
 	w.released = h.Release.GetVersion()
-	w.send(nil, w.release(h.ReleaseID, kind), nil)
+	return w.release(h.ReleaseID, kind)
 }
 
-// revocable leaves enough for anything to be done: alice, x1, two enforcers and
-// the sentinel.
-var revocable = []string{"bob", "x2", "e3"}
+// revocable leaves enough for anything to be done: alice, x1, two enforcers, an
+// approver and the sentinel.
+var revocable = []string{"bob", "x2", "e3", "p2"}
 
 func (w *World) revoke(a uint32) {
-	name := revocable[int(a)%len(revocable)]
-	if i := slices.IndexFunc(w.nodes, func(n *node) bool { return n.name == name }); i >= 0 {
-		w.send(nil, w.govern(trusttest.RevokeIdentity(w.nodes[i].member.ID), 1, "revocation of "+name), nil)
-		return
-	}
-	w.send(nil, w.govern(trusttest.RevokeIdentity(w.bob.member.ID), 1, "revocation of bob"), nil)
+	w.send(nil, w.revocation(revocable[int(a)%len(revocable)]), nil)
+}
+
+func (w *World) revocation(name string) message {
+	return w.govern(trusttest.RevokeIdentity(people[name].ID), 1, "revocation of "+name)
 }

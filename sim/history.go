@@ -12,14 +12,14 @@ import (
 )
 
 // History is what a prefix of the ledger means by definition. It is computed
-// from the first record every time, from the truth about each message, and
-// shares nothing with the folds. Where PROTOCOL gives a rule, the field's
-// comment names the section.
+// from the first record, from the truth about each message, and shares nothing
+// with the folds. Where PROTOCOL gives a rule, the field's comment names the
+// section.
 type History struct {
 	LogTime time.Time // section 5
 
-	Chain     []uint64 // sequences of the records that took effect; their number is the epoch (section 6)
-	Halts     []Halt   // in force, oldest first
+	Chain     []Link // the records that took effect; their number is the epoch (section 6)
+	Halts     []Halt // in force, oldest first
 	Banned    map[string]bool
 	Release   *pb.Release
 	ReleaseID trust.Digest
@@ -27,11 +27,24 @@ type History struct {
 	Beat      Beat      // the newest pulse that counts (section 5, S4)
 	beatClock time.Time // the sentinel's clock in it
 
-	Votes   []Vote
-	Intents []Asked
+	Votes []Vote
+
+	// Verdicts that section 7 gives, where somebody asks for them; the ledger's own
+	// history only.
+	Intents []*Asked
+	Points  map[ledger.Position]Point
+	charges []charged
 
 	applied map[trust.Digest]bool
-	whole   []uint64 // the chain of the whole ledger, to compare pulses' heads with
+	broken  bool   // a span has told this reader that it was shown another ledger
+	whole   []Link // the chain of the whole ledger, to compare pulses' heads with
+	reader  *node  // whose history it is; nil for the ledger's own
+}
+
+// Link is a governance record that took effect.
+type Link struct {
+	Seq uint64
+	ID  trust.Digest
 }
 
 // Halt is a halt or a trip in force.
@@ -45,29 +58,53 @@ type Beat struct {
 	Seq     uint64
 	LogTime time.Time
 	At      time.Duration // true time of the append
-	Fault   bool          // it names a head that is not on this chain
+	Fault   bool          // it names a head that is not on this chain, or a span tells of a lie
 }
 
-// Vote is one enforcer's decision, of standing when it was recorded.
-type Vote struct {
-	By       string
-	Digest   trust.Digest
-	Decision *pb.Decision
+func newHistory(reader *node) *History {
+	return &History{
+		Banned: map[string]bool{}, applied: map[trust.Digest]bool{}, Points: map[ledger.Position]Point{}, reader: reader,
+	}
 }
 
-// history reads the ledger up to a sequence, without what is hidden.
-func (w *World) history(upTo uint64, hidden map[uint64]bool) *History {
-	h := &History{Banned: map[string]bool{}, applied: map[trust.Digest]bool{}}
-	if len(hidden) > 0 {
-		h.whole = w.history(upTo, nil).Chain
+// told is what the whole ledger means now. It goes on where it was before: the
+// ledger only grows.
+func (w *World) told() *History {
+	for ; w.toldTo < w.last(); w.toldTo++ {
+		w.tale.take(w.entries[w.toldTo])
+	}
+	return w.tale
+}
+
+// history is what the ledger up to a sequence means to the node that reads it:
+// what it was shown of it since where it began, and of governance and
+// credentials before.
+func (w *World) history(upTo uint64, n *node) *History {
+	h := newHistory(n)
+	if n.victim {
+		h.whole = w.chain(upTo)
 	}
 	for _, e := range w.entries[:upTo] {
-		h.LogTime = later(h.LogTime, e.stamp)
-		if !hidden[e.seq] {
-			h.fold(e)
+		if e.seq >= n.from || e.truth.Kind == schemas.KindGovernance || e.truth.Kind == schemas.KindCredential {
+			h.take(n.saw(e))
 		}
 	}
 	return h
+}
+
+// chain is the whole ledger's, up to a sequence.
+func (w *World) chain(upTo uint64) []Link {
+	all := w.told().Chain
+	n := slices.IndexFunc(all, func(l Link) bool { return l.Seq > upTo })
+	if n < 0 {
+		return all
+	}
+	return all[:n]
+}
+
+func (h *History) take(e *entry) {
+	h.LogTime = later(h.LogTime, e.stamp)
+	h.fold(e)
 }
 
 func later(a, b time.Time) time.Time {
@@ -88,10 +125,16 @@ func (h *History) fold(e *entry) {
 		h.beat(e)
 	case schemas.KindDecision:
 		if h.standing(pb.Role_ROLE_ENFORCER, e.truth.By) {
-			h.Votes = append(h.Votes, Vote{e.truth.By, trust.DigestOf(e.truth.Items[0]), e.truth.Decision})
+			h.vote(Vote{e.truth.By, trust.DigestOf(e.truth.Items[0]), e.truth.Decision})
 		}
 	case schemas.KindIntent:
-		h.asked(e)
+		if h.reader == nil {
+			h.asked(e)
+		}
+	case schemas.KindApproval:
+		if h.reader == nil {
+			h.answered(e)
+		}
 	}
 }
 
@@ -109,7 +152,13 @@ func (h *History) govern(e *entry) {
 		return
 	}
 	h.applied[id] = true
-	h.Chain = append(h.Chain, e.seq)
+	if !isDrill(e.truth.Record) {
+		h.Chain = append(h.Chain, Link{e.seq, id})
+	}
+}
+
+func isDrill(r *pb.Governance) bool {
+	return r.GetHalt().GetScope().GetKind() == pb.ScopeKind_SCOPE_KIND_DRILL
 }
 
 func (h *History) takesEffect(e *entry, id trust.Digest) bool {
@@ -117,6 +166,8 @@ func (h *History) takesEffect(e *entry, id trust.Digest) bool {
 	case r.GetGenesis() != nil:
 		h.ReleaseID = id
 		return len(h.Chain) == 0
+	case isDrill(r):
+		return e.truth.Signers >= 1
 	case r.GetHalt() != nil:
 		h.Halts = append(h.Halts, Halt{id, r.GetHalt().GetScope()})
 		return e.truth.Signers >= 1
@@ -175,7 +226,8 @@ func (h *History) beat(e *entry) {
 		return
 	}
 	h.beatClock = clock
-	h.Beat = Beat{e.seq, h.LogTime, e.at, !h.onChain(e.truth.Pulse.GetHead().GetNumber())}
+	h.broken = h.broken || h.reader != nil && h.reader.covers(e.truth.Pulse)
+	h.Beat = Beat{e.seq, h.LogTime, e.at, h.broken || !h.onChain(e.truth.Pulse.GetHead().GetNumber())}
 }
 
 // onChain reports whether head number n of the whole ledger is one of this
@@ -208,41 +260,4 @@ func coversAll(s *pb.Scope, agent, session, tool string) bool {
 	default:
 		return true
 	}
-}
-
-// Authority is a decision that a quorum of enforcers has signed, byte for byte,
-// on exactly this action, ALLOW, in this epoch; nil if there is none.
-func (h *History) Authority(act trust.Digest, threshold int) *pb.Decision {
-	for _, v := range h.Votes {
-		d := v.Decision
-		if digestOf(d.GetIntentDigest()) != act || d.GetVerdict() != pb.Verdict_VERDICT_ALLOW || d.GetEpoch() != h.Epoch() {
-			continue
-		}
-		by := map[string]bool{}
-		for _, other := range h.Votes {
-			if other.Digest == v.Digest {
-				by[other.By] = true
-			}
-		}
-		if len(by) >= threshold {
-			return d
-		}
-	}
-	return nil
-}
-
-// Asked is an intent and the verdict that section 7 gives on it.
-type Asked struct {
-	Position ledger.Position
-	Digest   trust.Digest
-	Agent    string // SPIFFE ID of the signer
-	LogTime  time.Time
-	Decided  bool // false for a re-send: it gets no decision
-	Allowed  bool
-	Why      string // for people: the first reason against it
-
-	session  string
-	sequence uint64 // it became the session's newest; 0 if it did not
-	seen     time.Time
-	amount   int64 // what it takes from the limit
 }

@@ -57,6 +57,7 @@ func setArguments(in *pb.Intent, text string) {
 
 // mischief is what bob does.
 func (g *agent) mischief(a, b uint32) {
+	g.w.introduce(g.member.ID.Name)
 	if a%8 == 0 {
 		a = uint32(len(tricks)) - 1 //nolint:gosec // sessions are many or they are not limited
 	}
@@ -70,14 +71,20 @@ func (g *agent) mischief(a, b uint32) {
 	case uint32(len(tricks)) + 2: //nolint:gosec // a handful
 		g.tamper(b)
 	default:
-		t := tricks[a]
-		in := g.next("s0", 1, b, func(in *pb.Intent) { t.do(g.w, in) })
-		item := marshal(in)
-		if t.moves {
-			item = g.moved(in)
+		g.play(tricks[a], b)
+		if int(a) == len(tricks)-1 {
+			g.play(tricks[a], b)
 		}
-		g.propose([]*pb.Intent{in}, [][]byte{item}, fmt.Sprintf("bob: %s, session %s at %d", t.name, in.GetSession(), in.GetSequence()))
 	}
+}
+
+func (g *agent) play(t trick, b uint32) {
+	in := g.next("s0", 1, b, func(in *pb.Intent) { t.do(g.w, in) })
+	item := marshal(in)
+	if t.moves {
+		item = g.moved(in)
+	}
+	g.propose([]*pb.Intent{in}, [][]byte{item}, fmt.Sprintf("bob: %s, session %s at %d", t.name, in.GetSession(), in.GetSequence()))
 }
 
 // foreign is a list for another ledger.

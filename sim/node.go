@@ -27,14 +27,17 @@ type node struct {
 	acks        []func()
 
 	fold     *ledger.Fold
+	from     uint64 // where it began to read, at this start
 	seq      uint64 // read so far
 	target   uint64 // what must be read to have caught up
 	caughtUp bool
 	off      time.Duration // wall clock minus the newest record's timestamp, when it was read
 
-	victim bool // something was withheld from it
-	hide   map[schemas.Kind]int
-	hidden map[uint64]bool // sequences that it never sees
+	victim bool // it was shown another ledger
+	told   bool // since its start, a pulse has told it so
+	warped bool // under other times
+	ploy   ploy
+	shown  map[uint64]*entry // what it was shown, by sequence
 }
 
 // actor is the participant on a node.
@@ -61,13 +64,13 @@ func (n *node) clock() time.Time { return trusttest.Start.Add(n.w.now + n.wall) 
 func (n *node) able() bool { return n.up && n.frozen <= n.w.now }
 
 func (n *node) start() {
-	n.up, n.caughtUp, n.acks = true, false, nil
+	n.up, n.caughtUp, n.told, n.acks = true, false, false, nil
 	n.incarnation++
 	n.target = n.w.last()
 	n.fold = ledger.NewFold(n.w.zone.Ledger, n.w.keys)
 	from := n.actor.start()
 	n.refold(n.fold, from)
-	n.seq = from - 1
+	n.from, n.seq = from, from-1
 	n.w.logf("%s starts (incarnation %d) at #%d", n.name, n.incarnation, from)
 }
 
@@ -83,34 +86,9 @@ func (n *node) crash() {
 func (n *node) refold(f *ledger.Fold, from uint64) {
 	for _, e := range n.w.entries[:from-1] {
 		if e.truth.Kind == schemas.KindGovernance || e.truth.Kind == schemas.KindCredential {
-			_, _ = f.Step(n.parse(e)) // what is noise was noise when it was new
+			_, _ = f.Step(n.parse(n.shows(e))) // what is noise was noise when it was new
 		}
 	}
-}
-
-// parse is the entry as this node gets it.
-func (n *node) parse(e *entry) *ledger.Parsed {
-	if n.hides(e) {
-		return n.reads.parser(trusttest.ZoneName, n.w.keys).Parse(e.raw(true))
-	}
-	p := e.parse(n.reads, trusttest.ZoneName, n.w.keys)
-	if n.reads != readsBase {
-		e.read(p)
-	}
-	return p
-}
-
-// hides decides, when the node is to see a record for the first time, whether
-// it will ever.
-func (n *node) hides(e *entry) bool {
-	hidden, decided := n.hidden[e.seq]
-	if !decided && n.hide[e.truth.Kind] > 0 && withheld(e.truth.Kind) {
-		n.hide[e.truth.Kind]--
-		hidden, n.victim = true, true
-		n.w.logf("%s does not get to see %s", n.name, e)
-	}
-	n.hidden[e.seq] = hidden
-	return hidden
 }
 
 // poke lets the node go on: hear what became of its messages, read, do what is
@@ -136,11 +114,13 @@ func (n *node) hear() {
 
 func (n *node) read(records uint64) {
 	for ; records > 0 && n.seq < n.w.last(); records-- {
-		e := n.w.entries[n.seq]
+		e := n.shows(n.w.entries[n.seq])
 		n.seq++
 		n.off = n.clock().Sub(e.stamp)
+		before := n.governed()
 		rec, err := n.fold.Step(n.parse(e))
 		n.actor.step(e, rec, err)
+		n.w.checkRead(n, e, rec, before)
 		if n.w.failure != nil {
 			return
 		}

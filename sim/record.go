@@ -25,6 +25,7 @@ type Truth struct {
 	Decision *pb.Decision
 	Claim    *pb.Claim
 	Pulse    *pb.Pulse
+	Approval *pb.Approval
 	Record   *pb.Governance
 	Payload  []byte // of Record
 	Signers  int    // governors that signed Record
@@ -56,38 +57,33 @@ type entry struct {
 type reading uint8
 
 const (
-	readsDecisions reading = iota // enforcers
+	readsDecisions reading = iota // enforcers, and approvals
 	readsClaims                   // executors
 	readsBase                     // sentinels: governance, credentials and pulses
 	readings
 )
 
 func (r reading) parser(zone string, keys *ledger.Keys) ledger.Parser {
-	p := ledger.Parser{Zone: zone, Keys: keys, Skip: []schemas.Kind{schemas.KindApproval}}
+	p := ledger.Parser{Zone: zone, Keys: keys}
 	switch r {
 	case readsClaims:
-		p.Unauthenticated = []schemas.Kind{schemas.KindIntent}
+		p.Skip, p.Unauthenticated = []schemas.Kind{schemas.KindApproval}, []schemas.Kind{schemas.KindIntent}
 	case readsDecisions:
-		p.Skip = append(p.Skip, schemas.KindClaim, schemas.KindOutcome)
+		p.Skip = []schemas.Kind{schemas.KindClaim, schemas.KindOutcome}
 	case readsBase, readings:
-		p.Skip = append(p.Skip, schemas.KindIntent, schemas.KindDecision, schemas.KindClaim, schemas.KindOutcome)
+		p.Skip = []schemas.Kind{schemas.KindIntent, schemas.KindApproval, schemas.KindDecision, schemas.KindClaim, schemas.KindOutcome}
 	}
 	return p
 }
 
-// raw is the entry as the broker hands it out; hidden, it is garbage under the
-// same sequence and time.
-func (e *entry) raw(hidden bool) ledger.Raw {
-	raw := ledger.Raw{Seq: e.seq, Time: e.stamp, Subject: e.subject, Data: e.data}
-	if hidden {
-		raw.Data = []byte("withheld")
-	}
-	return raw
+// raw is the entry as the broker hands it out.
+func (e *entry) raw() ledger.Raw {
+	return ledger.Raw{Seq: e.seq, Time: e.stamp, Subject: e.subject, Data: e.data}
 }
 
 func (e *entry) parse(r reading, zone string, keys *ledger.Keys) *ledger.Parsed {
 	if e.parsed[r] == nil {
-		e.parsed[r] = r.parser(zone, keys).Parse(e.raw(false))
+		e.parsed[r] = r.parser(zone, keys).Parse(e.raw())
 	}
 	return e.parsed[r]
 }

@@ -5,15 +5,20 @@ import (
 
 	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/trust"
+	"github.com/portcullis-dev/portcullis/core/verdict"
 	"github.com/portcullis-dev/portcullis/schemas"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 )
 
 // recover follows enforcer/recover.go: the tail of the ledger that determines
-// the state begins W before the newest record and W before the first intent
-// that no quorum has decided.
+// the state begins W before the newest record and W before the first intent or
+// approval that no quorum has decided. Before its first start there was nothing
+// to decide.
 func (e *enforcer) recover() (from uint64, decided map[ledger.Position]*pb.Decision) {
 	w := e.node.w
+	if e.node.incarnation == 1 {
+		return 1, nil
+	}
 	if w.flaw == NoRecovery && e.node.incarnation > 1 {
 		return w.last() + 1, nil
 	}
@@ -34,32 +39,45 @@ func (e *enforcer) recover() (from uint64, decided map[ledger.Position]*pb.Decis
 }
 
 // readTail returns what quorums recorded from a position on, and the log time of
-// the first intent there that none decided; zero if there is none.
+// the first intent or approval there that none decided; zero if there is none.
 func (e *enforcer) readTail(from uint64) (decided map[ledger.Position]*pb.Decision, undecided time.Time) {
 	f := ledger.NewFold(e.node.w.zone.Ledger, e.node.w.keys)
 	e.node.refold(f, from)
-	r := tailReader{decided: map[ledger.Position]*pb.Decision{}, count: newTally(), open: map[trust.Digest]time.Time{}}
+	r := tailReader{decided: map[ledger.Position]*pb.Decision{}, count: verdict.NewTally(), known: map[trust.Digest]*knownIntent{}}
 	for _, en := range e.node.w.entries[from-1:] {
-		if rec, err := f.Step(e.node.parse(en)); err == nil {
-			r.step(f, en, rec)
+		as := e.node.shows(en)
+		if rec, err := f.Step(e.node.parse(as)); err == nil {
+			r.step(f, as, rec)
 		}
 	}
-	for _, in := range r.intents {
-		if r.decided[in.position] == nil {
-			return r.decided, in.at
+	for _, p := range r.points {
+		if r.decided[p.position] == nil {
+			return r.decided, p.at
 		}
 	}
 	return r.decided, time.Time{}
 }
 
+// tailReader gathers what a tail says about decisions.
 type tailReader struct {
-	decided map[ledger.Position]*pb.Decision
-	count   *tally
-	open    map[trust.Digest]time.Time // until when a re-send gets no second decision
-	intents []intentAt
+	decided map[ledger.Position]*pb.Decision // by where they were decided
+	count   *verdict.Tally
+	known   map[trust.Digest]*knownIntent
+	points  []point // what calls for a decision, in order
 }
 
-type intentAt struct {
+// knownIntent is what the tail says of the intents with one digest.
+type knownIntent struct {
+	resendUntil time.Time // a copy before then gets no decision
+	answered    map[said]bool
+}
+
+type said struct {
+	by      trust.Identity
+	approve bool
+}
+
+type point struct {
 	position ledger.Position
 	at       time.Time
 }
@@ -68,19 +86,50 @@ func (r *tailReader) step(f *ledger.Fold, en *entry, rec ledger.Record) {
 	switch rec.Kind { //nolint:exhaustive // nothing else says anything about decisions
 	case schemas.KindIntent:
 		for _, in := range intentsOf(en, rec) {
-			if until, known := r.open[in.Digest]; known && rec.LogTime.Before(until) {
-				continue
-			}
-			r.intents = append(r.intents, intentAt{in.Position, rec.LogTime})
-			if in.Content != nil {
-				r.open[in.Digest] = in.Content.GetDeadline().AsTime()
-			}
+			r.intent(in, rec.LogTime)
 		}
+	case schemas.KindApproval:
+		r.approval(rec)
 	case schemas.KindDecision:
 		for i, d := range en.decisions {
-			if q := r.count.add(f, rec, i, d); q != nil {
-				r.decided[ledger.PositionOf(q.GetIntent())] = q
+			if d == nil || verdict.DecidedAt(d).Seq >= rec.Seq {
+				continue
+			}
+			if q := r.count.Add(f, rec, i, d); q != nil {
+				r.decided[verdict.DecidedAt(q)] = q
 			}
 		}
 	}
+}
+
+func (r *tailReader) intent(in verdict.Intent, at time.Time) {
+	known := r.knownIntent(in.Digest)
+	if at.Before(known.resendUntil) {
+		return
+	}
+	r.points = append(r.points, point{in.Position, at})
+	if in.Content != nil {
+		known.resendUntil = in.Content.GetDeadline().AsTime()
+	}
+}
+
+// approval notes an answer that may open a round.
+func (r *tailReader) approval(rec ledger.Record) {
+	known := r.knownIntent(digestOf(rec.Approval.GetIntentDigest()))
+	answer := said{rec.Signer.ID, rec.Approval.GetApprove()}
+	over := !known.resendUntil.IsZero() && !rec.LogTime.Before(known.resendUntil)
+	if known.answered[answer] || over {
+		return
+	}
+	known.answered[answer] = true
+	r.points = append(r.points, point{ledger.Position{Seq: rec.Seq}, rec.LogTime})
+}
+
+func (r *tailReader) knownIntent(d trust.Digest) *knownIntent {
+	known := r.known[d]
+	if known == nil {
+		known = &knownIntent{answered: map[said]bool{}}
+		r.known[d] = known
+	}
+	return known
 }

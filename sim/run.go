@@ -5,23 +5,22 @@ import (
 	"time"
 
 	"github.com/portcullis-dev/portcullis/core/trust"
-	"github.com/portcullis-dev/portcullis/schemas"
 )
 
 // Result is what a run came to.
 type Result struct {
-	Failure *Failure // nil if everything held
-	Acts    int
-	Records int
+	Failure  *Failure // nil if everything held
+	Acts     int
+	Approved int // acts that policy wanted approved
+	Seconds  int // second acts of executors that were shown another ledger, within their bound
+	Betrayed int // followers that learned by a pulse that they were
+	Records  int
 }
-
-// people are made once: their certificates cost more than a run.
-var people = cast()
 
 // Run plays the steps in the world of cfg, then heals everything and demands
 // that an honest intent is executed. Trace, if set, hears what happens.
 func Run(cfg Config, flaw Flaw, steps []Step, trace func(string)) Result {
-	w := newWorld(cfg, flaw, people, trace)
+	w := newWorld(cfg, flaw, trace)
 	for i, s := range steps {
 		w.play(s)
 		if w.failure != nil {
@@ -35,7 +34,7 @@ func Run(cfg Config, flaw Flaw, steps []Step, trace func(string)) Result {
 			w.failure.Step = len(steps)
 		}
 	}
-	return Result{Failure: w.failure, Acts: len(w.acts), Records: len(w.entries)}
+	return Result{Failure: w.failure, Acts: len(w.acts), Approved: w.approved, Seconds: w.seconds, Betrayed: w.betrayed, Records: len(w.entries)}
 }
 
 func (w *World) play(s Step) {
@@ -59,43 +58,41 @@ func (w *World) play(s Step) {
 		w.landStep(s)
 	case OpRun:
 		x.run()
+	case OpAnswer:
+		w.answer(s.A, s.B)
 	case OpPulse:
 		w.sentinel.pulse()
 	case OpHalt:
 		w.halt(s.A)
+	case OpDrill:
+		w.send(nil, w.drill(), nil)
 	case OpResume:
-		w.resume(2, "resume")
+		w.resume(s.A)
 	case OpRelease:
 		w.publish(s.A)
 	case OpRevoke:
 		w.revoke(s.A)
 	case OpTrip:
-		w.sentinel.trip()
+		w.sentinel.trip(w.scope(s.A))
 	case OpCrash, OpStart, OpPause, OpJump, OpCut:
 		w.disturb(node, s)
 	case OpCopy:
 		w.copyOf(w.recent(s))
 	case OpForge:
 		w.forge(s.A)
-	case OpWithhold:
-		w.withhold(x.node, s)
+	case OpShow:
+		w.plan(s)
 	case OpSkew:
 		if w.cfg.LyingTime {
 			w.lie = time.Duration(int64(s.A)%int64(2*maxSkew)) - maxSkew
 		}
+	case OpOutage:
+		if s.A%2 == 0 {
+			w.outage(s)
+		}
 	case OpAmbush:
 		w.ambush(s)
 	case opCount:
-	}
-}
-
-// withhold keeps the next few records of a kind from an executor.
-func (w *World) withhold(n *node, s Step) {
-	switch {
-	case w.cfg.Withholds:
-		n.hide[schemas.KindGovernance] += int(1 + s.B%3)
-	case w.cfg.WithholdsPulses:
-		n.hide[schemas.KindPulse] += int(1 + s.B%3)
 	}
 }
 
@@ -168,45 +165,49 @@ func (w *World) tick(d time.Duration) {
 }
 
 // epilogue is L1: with all faults gone, everything halted resumed and a pulse on
-// the ledger, what alice asks for is executed.
+// the ledger, what alice asks for is executed, approved where policy wants that,
+// and a drill does not change it.
 func (w *World) epilogue() {
 	w.logf("all is well from here on")
 	w.heal()
-	for range 50 { // what was under way ends
-		w.tick(100 * time.Millisecond)
+	for range 10 { // what was under way ends
+		w.tick(500 * time.Millisecond)
 	}
 	if m, some := w.resumption(2, "the last resume"); some {
 		w.append(m)
 	}
-	h := w.history(w.last(), nil)
-	w.released = h.Release.GetVersion()
-	w.append(w.release(h.ReleaseID, 0))
-	for range 10 {
-		w.tick(100 * time.Millisecond)
+	if p := w.told().Release; p.GetLimits()[0].GetMax() < limitMax || !validAt(p, w.told().LogTime.Add(memory)) {
+		w.append(w.nextRelease(plain))
 	}
-	in := w.alice.next("the-end", 0, 3400)
-	item := w.alice.moved(in)
-	w.alice.propose(decodeAll([][]byte{item}), [][]byte{item}, "alice's last intent")
-	for range 30 {
-		w.tick(20 * time.Millisecond)
+	for range 5 {
+		w.tick(200 * time.Millisecond)
 	}
-	w.checkLast(trust.DigestOf(item))
+	read := w.alice.single(w.alice.next("the-end", 0, 3400), "alice's last intent")
+	pay := w.alice.single(w.alice.next("the-end", 1, 3434), "alice's last payment")
+	w.tick(20 * time.Millisecond)
+	w.append(w.drill())
+	w.say("p1", pay, true)
+	for range 15 {
+		w.tick(40 * time.Millisecond)
+	}
+	w.checkLast(read, "intent")
+	w.checkLast(pay, "payment")
 }
 
 func (w *World) heal() {
 	w.lie = 0
 	for _, n := range w.nodes {
-		n.frozen, n.cut, n.wall, n.hide = 0, false, 0, map[schemas.Kind]int{}
+		n.frozen, n.cut, n.wall, n.ploy = 0, false, 0, ploy{}
 		if n.victim || !n.up {
-			n.hidden = map[uint64]bool{}
+			n.shown = map[uint64]*entry{}
 			n.crash()
 			n.start()
-			n.victim = false
+			n.victim, n.warped = false, false
 		}
 	}
 }
 
-func (w *World) checkLast(intent trust.Digest) {
+func (w *World) checkLast(intent trust.Digest, what string) {
 	if w.failure != nil {
 		return
 	}
@@ -215,5 +216,5 @@ func (w *World) checkLast(intent trust.Digest) {
 			return
 		}
 	}
-	w.fail(L1, "alice's last intent was not executed although nothing was wrong")
+	w.fail(L1, "alice's last %s was not executed although nothing was wrong", what)
 }

@@ -18,12 +18,14 @@ const (
 	OpPoke               // node A reads on, B records at most, and does what is due
 	OpLand               // message A in flight is appended; B: acknowledged or not, twice, or refused
 	OpRun                // executor A spends the permits that it holds
+	OpAnswer             // approvers, entitled or not, answer in way B
 	OpPulse              // the sentinel pulses
 	OpHalt               // a governor halts scope A
-	OpResume             // governors lift every halt in force
+	OpDrill              // a governor drills
+	OpResume             // governors lift halts, choice A
 	OpRelease            // governors publish a release of kind A
 	OpRevoke             // a governor revokes somebody
-	OpTrip               // the sentinel trips
+	OpTrip               // the sentinel trips scope A
 	OpCrash              // node A stops at once
 	OpStart              // node A starts, after a crash if it was running
 	OpPause              // node A freezes for a while; its clocks run on
@@ -31,9 +33,10 @@ const (
 	OpCut                // node A loses the ledger, or finds it again
 	OpCopy               // record A stands on the ledger once more
 	OpForge              // forgery A is appended
-	OpWithhold           // executor A will not see the next records of kind B
+	OpShow               // the broker shows follower A something else, in way B
 	OpSkew               // the broker's clock is off
 	OpAmbush             // whatever move A is worst for an executor at this moment
+	OpOutage             // no enforcer decides for about as long as they remember
 	opCount
 )
 
@@ -51,9 +54,9 @@ func (s Step) String() string {
 // weights say how often each step comes. What a Config forbids is drawn and
 // does nothing.
 var weights = [opCount]int{
-	OpTick: 30, OpWait: 2, OpPropose: 22, OpMischief: 7, OpPoke: 18, OpLand: 14, OpRun: 8, OpPulse: 7,
-	OpHalt: 3, OpResume: 6, OpRelease: 1, OpRevoke: 1, OpTrip: 1, OpCrash: 1, OpStart: 3, OpPause: 4, OpJump: 1,
-	OpCut: 2, OpCopy: 7, OpForge: 4, OpWithhold: 3, OpSkew: 2, OpAmbush: 8,
+	OpTick: 30, OpWait: 2, OpPropose: 20, OpAnswer: 12, OpMischief: 7, OpPoke: 18, OpLand: 14, OpRun: 8, OpPulse: 7,
+	OpHalt: 3, OpDrill: 1, OpResume: 6, OpRelease: 1, OpRevoke: 1, OpTrip: 1, OpCrash: 1, OpStart: 3, OpPause: 4, OpJump: 1,
+	OpCut: 2, OpCopy: 7, OpForge: 4, OpShow: 4, OpSkew: 2, OpAmbush: 8, OpOutage: 1,
 }
 
 // NewSteps draws n steps.

@@ -75,6 +75,9 @@ func (t *twin) Decide(v *view, token string, signer trust.Identity, item ledger.
 	if t.count(h, d.GetRound(), item.Digest) != t.threshold() || newer {
 		return nil
 	}
+	if t.w.flaw == OlderRound && h.quorum.GetVerdict() == pb.Verdict_VERDICT_ALLOW {
+		return nil
+	}
 	h.quorum = d
 	return d
 }

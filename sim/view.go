@@ -15,6 +15,7 @@ import (
 type view struct {
 	node   *node
 	pulse  ledger.Pulse // accepted although the fold refused it
+	head   error        // what the newest pulse's head alone says against it
 	lifted map[trust.Digest]bool
 }
 
@@ -32,16 +33,22 @@ func (v *view) Pulse() ledger.Pulse {
 	if v.pulse.Seq > p.Seq {
 		p = v.pulse
 	}
-	if v.node.w.flaw == PulseFault {
+	switch v.node.w.flaw {
+	case PulseFault:
 		p.Fault = nil
+	case SpanUnchecked:
+		p.Fault = v.head
 	}
 	return p
 }
 
 // fold takes what the node's fold refused.
-func (v *view) fold(e *entry, noise error) {
+func (v *view) fold(e *entry, rec ledger.Record, noise error) {
 	flaw, reason := v.node.w.flaw, schemas.ReasonOf(noise)
-	if noise == nil || v.node.hidden[e.seq] {
+	if rec.Pulse != nil {
+		v.head = v.Governance().CheckHead(rec.Pulse.GetHead())
+	}
+	if noise == nil {
 		return
 	}
 	if flaw.is(noiseAccepted, reason) && v.node.parse(e).Kind() == schemas.KindPulse {

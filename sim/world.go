@@ -2,8 +2,11 @@ package sim
 
 import (
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
+	"github.com/portcullis-dev/portcullis/core/governance"
 	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/core/trust/trusttest"
@@ -34,42 +37,59 @@ type World struct {
 	rules    map[trust.Digest]*verdict.Rules
 	released uint64 // version of the newest release that was sent
 	records  uint64 // governance records made
+	answers  uint64 // approvals made
+
+	introduced map[string]bool
+
+	tale   *History // told: what the ledger means up to toldTo
+	toldTo uint64
 
 	acts     []Act
+	betrayed int // followers that a span told so
+	seconds  int // second acts of executors that were shown another ledger
+	approved int // acts that policy wanted approved
 	verdicts map[ledger.Position]spoken
+	states   map[uint64]stateAt
 	failure  *Failure
 	trace    func(string)
 }
 
-// cast is everybody with a credential; making it costs more than a run.
-var cast = func() map[string]trusttest.Member {
+// people is everybody with a credential, and ground what every ledger stands on.
+// Making them costs more than a run.
+var (
+	people = cast()
+	ground = trusttest.NewZone(2, 3)
+)
+
+func cast() map[string]trusttest.Member {
 	ca, all := trusttest.NewCA(), map[string]trusttest.Member{}
-	for _, m := range []trusttest.Member{
-		ca.Member(pb.Role_ROLE_AGENT, "alice"), ca.Member(pb.Role_ROLE_AGENT, "bob"),
-		ca.Member(pb.Role_ROLE_ENFORCER, "e1"), ca.Member(pb.Role_ROLE_ENFORCER, "e2"), ca.Member(pb.Role_ROLE_ENFORCER, "e3"),
-		ca.Member(pb.Role_ROLE_EXECUTOR, "x1"), ca.Member(pb.Role_ROLE_EXECUTOR, "x2"), ca.Member(pb.Role_ROLE_SENTINEL, "s1"),
+	for role, names := range map[pb.Role][]string{
+		pb.Role_ROLE_AGENT: {"alice", "bob"}, pb.Role_ROLE_ENFORCER: {"e1", "e2", "e3"}, pb.Role_ROLE_EXECUTOR: {"x1", "x2"},
+		pb.Role_ROLE_SENTINEL: {"s1"}, pb.Role_ROLE_APPROVER: {"p1", "p2", "p3", standIn},
 	} {
-		all[m.ID.Name] = m
+		for _, name := range names {
+			all[name] = ca.Member(role, name)
+		}
 	}
 	return all
 }
 
-func newWorld(cfg Config, flaw Flaw, people map[string]trusttest.Member, trace func(string)) *World {
+func newWorld(cfg Config, flaw Flaw, trace func(string)) *World {
 	w := &World{
-		cfg: cfg, flaw: flaw, zone: trusttest.NewZone(2, 3), keys: ledger.NewKeys(), trace: trace,
-		firsts: map[string]uint64{}, rules: map[trust.Digest]*verdict.Rules{}, verdicts: map[ledger.Position]spoken{},
+		cfg: cfg, flaw: flaw, zone: ground, keys: ledger.NewKeys(), trace: trace, tale: newHistory(nil), introduced: map[string]bool{},
+		firsts: map[string]uint64{}, rules: map[trust.Digest]*verdict.Rules{}, verdicts: map[ledger.Position]spoken{}, states: map[uint64]stateAt{},
 	}
 	w.alice, w.bob = newAgent(w, people["alice"]), newAgent(w, people["bob"])
-	w.populate(people)
-	w.begin(people)
+	w.populate()
+	w.begin()
 	for _, n := range w.nodes {
 		n.start()
 	}
 	return w
 }
 
-func (w *World) populate(people map[string]trusttest.Member) {
-	for i, name := range []string{"e1", "e2", "e3"} {
+func (w *World) populate() {
+	for i, name := range w.enforcerNames() {
 		e := &enforcer{node: w.newNode(people[name], readsDecisions), rank: i, liar: i < w.cfg.Liars}
 		e.node.actor = e
 		w.enforcers = append(w.enforcers, e)
@@ -83,29 +103,46 @@ func (w *World) populate(people map[string]trusttest.Member) {
 	w.sentinel.node.actor = w.sentinel
 }
 
+func (w *World) enforcerNames() []string { return []string{"e1", "e2", "e3"}[:w.cfg.Enforcers] }
+
 func (w *World) newNode(m trusttest.Member, r reading) *node {
 	n := &node{
 		w: w, member: m, name: m.ID.Name, reads: r, rate: w.cfg.Rates[m.ID.Name],
-		hide: map[schemas.Kind]int{}, hidden: map[uint64]bool{},
+		shown: map[uint64]*entry{},
 	}
 	w.nodes = append(w.nodes, n)
 	return n
 }
 
 // begin writes what every ledger begins with.
-func (w *World) begin(people map[string]trusttest.Member) {
+func (w *World) begin() {
 	genesis := trusttest.Payload(w.zone.Genesis)
 	w.append(message{schemas.Subject(trusttest.ZoneName, schemas.KindGovernance, ""), w.zone.Genesis, Truth{
 		By: "governors", Kind: schemas.KindGovernance, Note: "genesis", Record: trusttest.Genesis(2, w.zone.Governors...), Payload: genesis, Signers: 3,
 	}})
-	w.append(w.release(w.zone.Ledger, 0))
-	for _, name := range []string{"alice", "bob", "e1", "e2", "e3", "x1", "x2", "s1"} {
-		m := people[name]
-		w.append(message{schemas.Subject(trusttest.ZoneName, schemas.KindCredential, name), m.Credential, Truth{
-			By: name, Kind: schemas.KindCredential, Note: "credential of " + name,
-		}})
+	w.append(w.release(w.zone.Ledger, plain))
+	for _, name := range slices.Concat([]string{"alice", "x1", "x2", "s1"}, w.enforcerNames()) {
+		w.introduce(name)
+	}
+	if w.flaw != (Flaw{}) {
+		w.introduce(standIn)
 	}
 }
+
+// introduce writes somebody's credential, once: those who may never say anything
+// are introduced when they first do.
+func (w *World) introduce(name string) {
+	if w.introduced[name] {
+		return
+	}
+	w.introduced[name] = true
+	w.append(message{schemas.Subject(trusttest.ZoneName, schemas.KindCredential, name), people[name].Credential, Truth{
+		By: name, Kind: schemas.KindCredential, Note: "credential of " + name,
+	}})
+}
+
+// firstRules are those of the releases with which ledgers begin: a handful.
+var firstRules sync.Map // trust.Digest → *verdict.Rules
 
 // rulesOf compiles each release once.
 func (w *World) rulesOf(f *ledger.Fold) *verdict.Rules {
@@ -113,13 +150,25 @@ func (w *World) rulesOf(f *ledger.Fold) *verdict.Rules {
 	if release == nil {
 		return nil
 	}
-	rules := w.rules[release.Digest]
-	if rules == nil {
-		rules = verdict.Compile(release)
-		if rules.Err != nil {
-			panic(rules.Err) // the simulator's own policies
-		}
-		w.rules[release.Digest] = rules
+	if rules := w.rules[release.Digest]; rules != nil {
+		return rules
+	}
+	if release.Proto.GetVersion() > 1 {
+		w.rules[release.Digest] = compiled(release)
+		return w.rules[release.Digest]
+	}
+	first, known := firstRules.Load(release.Digest)
+	if !known {
+		first, _ = firstRules.LoadOrStore(release.Digest, compiled(release))
+	}
+	w.rules[release.Digest], _ = first.(*verdict.Rules)
+	return w.rules[release.Digest]
+}
+
+func compiled(release *governance.Release) *verdict.Rules {
+	rules := verdict.Compile(release)
+	if rules.Err != nil {
+		panic(rules.Err) // the simulator's own policies
 	}
 	return rules
 }

@@ -139,6 +139,7 @@ type Governance struct {
 type Approval struct {
 	Digest  string `json:"intent_digest"`
 	Approve bool   `json:"approve"`
+	Note    string `json:"note,omitempty"`
 }
 
 // Pulse is a sentinel's word that all is well.

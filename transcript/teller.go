@@ -76,7 +76,7 @@ func (t *Teller) Tell(f *ledger.Fold, ev feed.Event[Ahead]) []Line {
 		return []Line{single(rec, Line{Credential: credential(rec.Signer)})}
 	case schemas.KindApproval:
 		return []Line{single(rec, Line{Approval: &Approval{
-			Digest: hex.EncodeToString(rec.Approval.GetIntentDigest()), Approve: rec.Approval.GetApprove(),
+			Digest: hex.EncodeToString(rec.Approval.GetIntentDigest()), Approve: rec.Approval.GetApprove(), Note: rec.Approval.GetNote(),
 		}})}
 	case schemas.KindPulse:
 		return []Line{single(rec, Line{Pulse: pulse(f, rec.Pulse)})}

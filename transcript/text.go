@@ -72,10 +72,8 @@ func (l Line) Text() string {
 		return l.Governance.text()
 	case l.Credential != nil:
 		return l.Credential.Role + ", key " + short(l.Credential.KeyID)
-	case l.Approval != nil && l.Approval.Approve:
-		return "approves intent " + short(l.Approval.Digest)
 	case l.Approval != nil:
-		return "refuses intent " + short(l.Approval.Digest)
+		return l.Approval.text()
 	case l.Pulse != nil:
 		return l.Pulse.text()
 	case l.Noise != nil:
@@ -83,6 +81,17 @@ func (l Line) Text() string {
 	default:
 		return ""
 	}
+}
+
+func (a *Approval) text() string {
+	text := "refuses intent " + short(a.Digest)
+	if a.Approve {
+		text = "approves intent " + short(a.Digest)
+	}
+	if a.Note != "" {
+		text += fmt.Sprintf(" %q", clean(a.Note, maxPhrase))
+	}
+	return text
 }
 
 func (in *Intent) text(by []string) string {

@@ -58,6 +58,7 @@ func TestText(t *testing.T) {
 		{"revocation", transcript.Line{Governance: &transcript.Governance{Record: "revoke", Whom: scout, Reason: "lost", Epoch: 5}}, `revoke ` + scout + ` "lost" (epoch 5)`},
 		{"resume", transcript.Line{Governance: &transcript.Governance{Record: "resume", Halts: []string{digest("abcdef01")}, Reason: "over", Epoch: 6}}, `resume of abcdef01 "over" (epoch 6)`},
 		{"approval", transcript.Line{Approval: &transcript.Approval{Digest: digest("abcdef01"), Approve: true}}, "approves intent abcdef01"},
+		{"approval with a note", transcript.Line{Approval: &transcript.Approval{Digest: digest("abcdef01"), Approve: true, Note: "fine\nby me"}}, `approves intent abcdef01 "fine\\nby me"`},
 		{"zero approval refuses", transcript.Line{Approval: &transcript.Approval{Digest: digest("abcdef01")}}, "refuses intent abcdef01"},
 		{"pulse", transcript.Line{Pulse: &transcript.Pulse{Counter: 7, Epoch: 2}}, "#7 in epoch 2"},
 		{"pulse of another history", transcript.Line{Pulse: &transcript.Pulse{Counter: 7, Epoch: 2, Fault: "forked"}}, "#7 in epoch 2: forked"},

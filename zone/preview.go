@@ -186,11 +186,13 @@ func ResumeVote(state *governance.State, resume *trust.Envelope) fabric.Vote {
 }
 
 // StillTripping lists the findings for which a sentinel would trip again as soon
-// as the lifted trips are: same rule and same subject, at the level of a trip.
+// as the lifted trips are: same rule and same subject, at the level of a trip, and
+// not of a rule that the resume settles.
 func (s *Status) StillTripping(lifted []governance.Halt) (all []Finding) {
 	for _, f := range s.Findings {
 		same := func(h governance.Halt) bool { return h.Rule == f.GetRule() && h.Subject == f.GetSubject() }
-		if f.GetLevel() == pb.Level_LEVEL_TRIP && slices.ContainsFunc(lifted, same) {
+		info, _ := schemas.DriftRuleNamed(f.GetRule())
+		if !info.Settles && f.GetLevel() == pb.Level_LEVEL_TRIP && slices.ContainsFunc(lifted, same) {
 			all = append(all, f)
 		}
 	}

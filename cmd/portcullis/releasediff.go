@@ -49,7 +49,8 @@ func newReleaseDiffCommand(g *globals) *cobra.Command {
 		Use:   "diff",
 		Short: "Compare the source with the release in force, and replay recorded intents",
 		Long: `Compares the source with the release in force on the ledger, then decides every
-recorded intent by both, and tells how many would fare otherwise, with examples.
+recorded intent by the source as well as by the release that was in force where it
+stands, and tells how many would fare otherwise, with examples.
 Exits with 3 when the source would allow what was denied, unless --accept-widening.
 Nothing is written.
 

@@ -15,8 +15,12 @@ func stale(_ *Watch, m moment) []symptom {
 	if left > m.set.threshold {
 		return nil
 	}
+	since := expires.Add(-m.set.threshold)
+	if from := m.release.Proto.GetNotBefore().AsTime(); since.Before(from) {
+		since = from // a release that holds for less than the window
+	}
 	s := symptom{
-		level: pb.Level_LEVEL_WARN, subject: fmt.Sprintf("release %d", m.release.Proto.GetVersion()), since: expires.Add(-m.set.threshold),
+		level: pb.Level_LEVEL_WARN, subject: fmt.Sprintf("release %d", m.release.Proto.GetVersion()), since: since,
 		detail: fmt.Sprintf("it expires at %s; publish the next one", expires.Format(time.RFC3339)),
 	}
 	if left <= 0 {

@@ -67,11 +67,12 @@ func (t *trail) digest(from, to uint64) (trust.Digest, bool) {
 	return trust.Digest(h.Sum(nil)), true
 }
 
-// Span is what this follower found from a position on, up to the last one that
-// it stepped over; at most MaxSpan positions, the newest. It is nil if there are
-// none, or if it began to read later.
+// Span is what this follower found from a position on, or from where it began to
+// read, up to the last position that it stepped over; at most MaxSpan positions,
+// the newest. It is nil if there are none.
 func (f *Fold) Span(from uint64) *pb.Span {
 	to := f.seq
+	from = max(from, f.trail.from)
 	if to >= MaxSpan {
 		from = max(from, to-MaxSpan+1)
 	}

@@ -79,6 +79,10 @@ func TestSpanUnread(t *testing.T) {
 	if l.fold.Span(1) != nil {
 		t.Error("a span of what was never read")
 	}
+	_, _ = l.put("noise", nil)
+	if span := l.fold.Span(1); span.GetFrom() != l.seq || span.GetTo() != l.seq {
+		t.Errorf("one position was read, the span is %v", span)
+	}
 	if fault := l.beatSpan(&pb.Span{From: 1, To: l.seq, Digest: make([]byte, 32)}).Fault; fault != nil {
 		t.Error(fault)
 	}

@@ -93,7 +93,8 @@ type Pulse struct {
 	Checkpoint *CheckpointHead `protobuf:"bytes,7,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
 	// The sentinel's clock.
 	Clock *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=clock,proto3" json:"clock,omitempty"`
-	// What the sentinel read since its pulse before; absent in its first pulse.
+	// What the sentinel read since its span before, of whatever incarnation; absent
+	// if it read nothing.
 	Span          *Span `protobuf:"bytes,9,opt,name=span,proto3" json:"span,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
