@@ -173,7 +173,7 @@ func (w *waiting) decided(a *pb.Answer, data []byte, signer trust.Credential) er
 	if err := schemas.Decode(data, schemas.MaxItem, d); err != nil {
 		return err
 	}
-	if signer.ID.Role != pb.Role_ROLE_ENFORCER || w.intent != digestOf(d.GetIntentDigest()) {
+	if signer.ID.Role != pb.Role_ROLE_ENFORCER || w.intent != trust.DigestIn(d.GetIntentDigest()) {
 		return fmt.Errorf("agent: a decision on %x by %s", d.GetIntentDigest(), signer.ID)
 	}
 	if d.GetVerdict() == pb.Verdict_VERDICT_ALLOW {
@@ -213,10 +213,10 @@ func (w *waiting) concluded(a *pb.Answer, data []byte, signer trust.Credential) 
 	if err := schemas.Decode(data, schemas.MaxItem, o); err != nil {
 		return err
 	}
-	if signer.ID.Role != pb.Role_ROLE_EXECUTOR || o.GetExecutor() != signer.ID.String() || w.intent != digestOf(o.GetIntentDigest()) {
+	if signer.ID.Role != pb.Role_ROLE_EXECUTOR || o.GetExecutor() != signer.ID.String() || w.intent != trust.DigestIn(o.GetIntentDigest()) {
 		return fmt.Errorf("agent: an outcome of %x by %s", o.GetIntentDigest(), signer.ID)
 	}
-	if len(a.GetResult()) > 0 && trust.DigestOf(a.GetResult()) != digestOf(o.GetResultDigest()) {
+	if len(a.GetResult()) > 0 && trust.DigestOf(a.GetResult()) != trust.DigestIn(o.GetResultDigest()) {
 		return fmt.Errorf("agent: the result from %s is not the one whose digest stands in the outcome", signer.ID)
 	}
 	claim, at := ledger.PositionOf(o.GetClaim()), ledger.PositionOf(a.GetPosition())
@@ -265,9 +265,4 @@ func (w *waiting) unanswered() error {
 		return w.pending
 	}
 	return &Unanswered{Intent: w.intent, Allowed: w.allowed, Stored: w.stored, Cause: w.cause}
-}
-
-func digestOf(b []byte) trust.Digest {
-	d, _ := trust.DigestFrom(b)
-	return d
 }

@@ -144,7 +144,7 @@ func (r *tailReader) intents(ev feed.Event[ahead]) {
 // or on an intent that is long over, opens none; for the rest one must know the
 // state, and believing that it opens one only makes the tail longer.
 func (r *tailReader) approval(rec ledger.Record) {
-	known := r.intent(digestOf(rec.Approval.GetIntentDigest()))
+	known := r.intent(trust.DigestIn(rec.Approval.GetIntentDigest()))
 	said := answer{rec.Signer.ID, rec.Approval.GetApprove()}
 	over := !known.resendUntil.IsZero() && !rec.LogTime.Before(known.resendUntil)
 	if known.answered[said] || over {
@@ -172,9 +172,4 @@ func (r *tailReader) tail() tail {
 		}
 	}
 	return t
-}
-
-func digestOf(b []byte) trust.Digest {
-	d, _ := trust.DigestFrom(b)
-	return d
 }

@@ -18,7 +18,7 @@ import (
 // decided takes a quorum's decision: on an ALLOW for a tool that is served
 // here, the executor bids when its rank's turn has come.
 func (l *loop) decided(f *ledger.Fold, d *pb.Decision) {
-	digest := digestOf(d.GetIntentDigest())
+	digest := trust.DigestIn(d.GetIntentDigest())
 	handler := l.x.cfg.Handlers[d.GetTool()]
 	if schemas.Pending(d) && handler != nil {
 		return // a later round may allow it
@@ -57,13 +57,13 @@ func (l *loop) bid(d *pb.Decision) {
 	case l.full() || l.disarmed() != "":
 		l.waiting.add(d, l.hopeless)
 	default:
-		l.publishClaim(digestOf(d.GetIntentDigest()), d)
+		l.publishClaim(trust.DigestIn(d.GetIntentDigest()), d)
 	}
 }
 
 // hopeless reports whether no claim is to be made on a decision any more.
 func (l *loop) hopeless(d *pb.Decision) bool {
-	digest := digestOf(d.GetIntentDigest())
+	digest := trust.DigestIn(d.GetIntentDigest())
 	return l.ctx.Err() != nil || l.bids[digest] != nil || l.running[digest] != nil || l.book.Claimed(digest) ||
 		!d.GetDeadline().AsTime().After(l.fold.LogTime()) || d.GetEpoch() != l.fold.Governance().Epoch()
 }
@@ -187,9 +187,4 @@ func (l *loop) ownVoid(r permit.Ruling) {
 	if r.Void == pb.Reason_REASON_CLAIM_NO_PULSE {
 		l.bidLater(b.decision, l.fold.Governance().Release().Bounds.Hedge)
 	}
-}
-
-func digestOf(b []byte) trust.Digest {
-	d, _ := trust.DigestFrom(b)
-	return d
 }

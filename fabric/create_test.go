@@ -127,7 +127,7 @@ func TestCreateRefuses(t *testing.T) {
 		"unknown tool":        {func(p *fabric.Params) { p.Agents = []fabric.Agent{{Name: "clerk", Tools: []string{"dig"}}} }, `"dig" is not in the registry`},
 		"unknown durability":  {func(p *fabric.Params) { p.Durability = 7 }, "durability 7"},
 		"empty template":      {func(p *fabric.Params) { p.Release = os.DirFS(os.DevNull) }, ""},
-		"broken template":     {func(p *fabric.Params) { p.Release = template(t, change{"release.yaml", "", "x: 1\n"}) }, "release.yaml:33:1"},
+		"broken template":     {func(p *fabric.Params) { p.Release = template(t, change{"release.yaml", "", "x: 1\n"}) }, "release.yaml:39:1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			parent := t.TempDir()

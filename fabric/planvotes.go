@@ -105,7 +105,7 @@ func (p *Plan) CheckSignatures(state *governance.State) error {
 // is not known here.
 func (p *Plan) CheckPlace(state *governance.State) error {
 	current := state.Release()
-	version, replaces := current.Proto.GetVersion(), digestOf(p.Release.Proto.GetReplaces())
+	version, replaces := current.Proto.GetVersion(), trust.DigestIn(p.Release.Proto.GetReplaces())
 	switch {
 	case p.Ledger != state.Ledger():
 		return fmt.Errorf("%w for this ledger: it is for %s, and this is %s; use the data folder that it was planned in", ErrPlan, p.Ledger.Short(), state.Ledger().Short())
@@ -134,8 +134,3 @@ func (p *Plan) CheckTime(at time.Time, whose string) error {
 }
 
 func clockText(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
-func digestOf(b []byte) trust.Digest {
-	d, _ := trust.DigestFrom(b)
-	return d
-}

@@ -40,7 +40,7 @@ func (h *History) Authority(act trust.Digest, threshold int) *pb.Decision {
 	newest := int64(-1)
 	for _, v := range h.Votes {
 		d := v.Decision
-		if digestOf(d.GetIntentDigest()) != act || int64(d.GetRound()) < newest || len(h.voters(v)) < threshold {
+		if trust.DigestIn(d.GetIntentDigest()) != act || int64(d.GetRound()) < newest || len(h.voters(v)) < threshold {
 			continue
 		}
 		if int64(d.GetRound()) > newest {

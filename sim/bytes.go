@@ -2,8 +2,6 @@ package sim
 
 import (
 	"google.golang.org/protobuf/proto"
-
-	"github.com/portcullis-dev/portcullis/core/trust"
 )
 
 // marshal serializes what the simulator itself made, valid or not.
@@ -16,8 +14,3 @@ func marshal(m proto.Message) []byte {
 }
 
 func unmarshal(data []byte, m proto.Message) error { return proto.Unmarshal(data, m) }
-
-func digestOf(b []byte) trust.Digest {
-	d, _ := trust.DigestFrom(b)
-	return d
-}

@@ -99,7 +99,7 @@ func (w *World) checkAuthority(x *executor, act Act) *pb.Decision {
 		}
 	}
 	c := claim.truth.Claim
-	refuse(claim.truth.By != act.By || digestOf(c.GetIntentDigest()) != act.Intent, "the claim is another's, or for something else")
+	refuse(claim.truth.By != act.By || trust.DigestIn(c.GetIntentDigest()) != act.Intent, "the claim is another's, or for something else")
 	refuse(string(c.GetIncarnation()) != string(x.incarnation[:]), "the claim is an earlier incarnation's")
 	d := h.Authority(act.Intent, w.cfg.Threshold)
 	refuse(d == nil, "no quorum of %d said ALLOW to exactly these bytes in the newest round and in epoch %d", w.cfg.Threshold, h.Epoch())

@@ -88,7 +88,7 @@ func (h *History) decide(a *Asked) {
 		h.judgeSession(a, refuse)
 	}
 	refuse(a.content.GetAgent() != a.Agent, "in another's name")
-	refuse(trust.DigestOf(a.content.GetArguments()) != digestOf(a.content.GetArgumentsDigest()), "its arguments are others than it digests")
+	refuse(trust.DigestOf(a.content.GetArguments()) != trust.DigestIn(a.content.GetArgumentsDigest()), "its arguments are others than it digests")
 	h.judge(a, refuse)
 	if need := needed(a.content); need > 0 && a.Why == "" {
 		a.waits = &wait{need: need}
@@ -175,7 +175,7 @@ func (h *History) judgeSession(a *Asked, refuse func(bool, string)) {
 	}
 	refuse(in.GetSequence() != held.sequence+1, "a gap in the session")
 	if known {
-		refuse(digestOf(in.GetPrevious()) != held.Digest, "a fork of the session")
+		refuse(trust.DigestIn(in.GetPrevious()) != held.Digest, "a fork of the session")
 	} else {
 		refuse(len(in.GetPrevious()) > 0, "a fork of the session")
 	}

@@ -158,7 +158,7 @@ func (x *executor) disarmed() bool {
 }
 
 func (x *executor) decided(f *ledger.Fold, d *pb.Decision) {
-	digest := digestOf(d.GetIntentDigest())
+	digest := trust.DigestIn(d.GetIntentDigest())
 	turn := rank(digest, x.node.name, f.Governance().Release().Executors(d.GetTool()))
 	switch {
 	case x.node.w.cfg.Bold:
@@ -205,7 +205,7 @@ func (x *executor) bid(d *pb.Decision) {
 const boldTries = 4
 
 func (x *executor) hopeless(d *pb.Decision) bool {
-	digest := digestOf(d.GetIntentDigest())
+	digest := trust.DigestIn(d.GetIntentDigest())
 	if x.bids[digest] != nil || d.GetTool() == "" {
 		return true
 	}
@@ -221,7 +221,7 @@ func (x *executor) claim(d *pb.Decision) {
 	c := &pb.Claim{
 		IntentDigest: d.GetIntentDigest(), Intent: d.GetIntent(), Executor: x.node.member.SPIFFE(), Incarnation: bytes.Clone(x.incarnation[:]), Number: b.number,
 	}
-	digest := digestOf(d.GetIntentDigest())
+	digest := trust.DigestIn(d.GetIntentDigest())
 	x.bids[digest] = b
 	x.tries[digest]++
 	w := x.node.w

@@ -191,7 +191,7 @@ func (h *History) takesEffect(e *entry, id trust.Digest) bool {
 
 func (h *History) lift(ids [][]byte) bool {
 	names := func(halt Halt) bool {
-		return slices.ContainsFunc(ids, func(id []byte) bool { return digestOf(id) == halt.ID })
+		return slices.ContainsFunc(ids, func(id []byte) bool { return trust.DigestIn(id) == halt.ID })
 	}
 	found := 0
 	for _, halt := range h.Halts {
@@ -207,7 +207,7 @@ func (h *History) lift(ids [][]byte) bool {
 }
 
 func (h *History) replace(p *pb.Release, id trust.Digest) bool {
-	if p.GetVersion() != h.Release.GetVersion()+1 || digestOf(p.GetReplaces()) != h.ReleaseID || !validAt(p, h.LogTime) {
+	if p.GetVersion() != h.Release.GetVersion()+1 || trust.DigestIn(p.GetReplaces()) != h.ReleaseID || !validAt(p, h.LogTime) {
 		return false
 	}
 	h.Release, h.ReleaseID = p, id

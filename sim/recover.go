@@ -115,7 +115,7 @@ func (r *tailReader) intent(in verdict.Intent, at time.Time) {
 
 // approval notes an answer that may open a round.
 func (r *tailReader) approval(rec ledger.Record) {
-	known := r.knownIntent(digestOf(rec.Approval.GetIntentDigest()))
+	known := r.knownIntent(trust.DigestIn(rec.Approval.GetIntentDigest()))
 	answer := said{rec.Signer.ID, rec.Approval.GetApprove()}
 	over := !known.resendUntil.IsZero() && !rec.LogTime.Before(known.resendUntil)
 	if known.answered[answer] || over {

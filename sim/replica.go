@@ -139,7 +139,7 @@ func (t *replicaTwin) approval(rules *verdict.Rules, rec ledger.Record) []*pb.De
 		return nil
 	}
 	opens := t.held.Answer(t.node.fold, rules, signer, answer)
-	at, intent := ledger.Position{Seq: rec.Seq}, digestOf(answer.GetIntentDigest())
+	at, intent := ledger.Position{Seq: rec.Seq}, trust.DigestIn(answer.GetIntentDigest())
 	if t.recorded(rules, at, intent) != nil || !opens {
 		return nil
 	}
@@ -149,7 +149,7 @@ func (t *replicaTwin) approval(rules *verdict.Rules, rec ledger.Record) []*pb.De
 // heard is who answered what, as a flawed enforcer hears it.
 func (t *replicaTwin) heard(rec ledger.Record) (trust.Credential, *pb.Approval) {
 	signer, answer := rec.Signer, rec.Approval
-	digest := digestOf(answer.GetIntentDigest())
+	digest := trust.DigestIn(answer.GetIntentDigest())
 	before := t.answered[digest]
 	t.answered[digest] = append(before, signer.ID)
 	other, _ := t.node.fold.Credential(people[standIn].Key.ID())

@@ -61,7 +61,7 @@ func (t *twin) Decide(v *view, token string, signer trust.Identity, item ledger.
 	if left := deadline.Sub(v.LogTime()); left <= 0 && !t.w.flaw.is(claimUnchecked, pb.Reason_REASON_CLAIM_EXPIRED) || left > maxDeadline {
 		return nil
 	}
-	digest := digestOf(d.GetIntentDigest())
+	digest := trust.DigestIn(d.GetIntentDigest())
 	h := t.intents[digest]
 	if h == nil {
 		h = &held{}
@@ -111,7 +111,7 @@ func (t *twin) Claim(v *view, token string, signer trust.Identity, at ledger.Pos
 		r.Void = pb.Reason_REASON_CLAIM_MALFORMED
 		return r
 	}
-	r.Claim, r.Intent = claim, digestOf(claim.GetIntentDigest())
+	r.Claim, r.Intent = claim, trust.DigestIn(claim.GetIntentDigest())
 	h := t.intents[r.Intent]
 	if h != nil {
 		r.Decision = h.quorum
@@ -161,7 +161,7 @@ func (t *twin) void(v *view, h *held, token string, signer trust.Identity, c *pb
 		{pb.Reason_REASON_CLAIM_EXPIRED, d.GetDeadline().AsTime().After(now)},
 		{pb.Reason_REASON_CLAIM_HALTED, !t.halted(v, d)},
 		{pb.Reason_REASON_CLAIM_REVOKED, !gov.RevokedID(d.GetAgent()) && !gov.RevokedID(signer.String())},
-		{pb.Reason_REASON_CLAIM_STALE_EPOCH, d.GetEpoch() == gov.Epoch() && digestOf(d.GetRelease()) == release.Digest},
+		{pb.Reason_REASON_CLAIM_STALE_EPOCH, d.GetEpoch() == gov.Epoch() && trust.DigestIn(d.GetRelease()) == release.Digest},
 		{pb.Reason_REASON_CLAIM_WRONG_TOOL, enrolled && entry.MayUse(d.GetTool()) && d.GetTool() == token},
 		{pb.Reason_REASON_CLAIM_NO_PULSE, pulse.Seq != 0 && pulse.Fault == nil && now.Sub(pulse.Time) < pulseLimit},
 		{pb.Reason_REASON_CLAIM_SECOND, !h.claimed},

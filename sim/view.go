@@ -63,7 +63,7 @@ func (v *view) fold(e *entry, rec ledger.Record, noise error) {
 		}
 	case flaw == OneGovernor && reason == pb.Reason_REASON_NOISE_THRESHOLD:
 		for _, id := range resume.GetHalts() {
-			v.lifted[digestOf(id)] = true
+			v.lifted[trust.DigestIn(id)] = true
 		}
 	}
 }

@@ -36,7 +36,7 @@ type wait struct {
 func (h *History) answered(e *entry) {
 	at := ledger.Position{Seq: e.seq}
 	h.Points[at] = Point{}
-	a := h.waitingFor(digestOf(e.truth.Approval.GetIntentDigest()))
+	a := h.waitingFor(trust.DigestIn(e.truth.Approval.GetIntentDigest()))
 	if a == nil || a.waits.refused || !h.mayAnswer(e.truth.By, a.content.GetTool()) {
 		return
 	}
@@ -101,7 +101,7 @@ func (w *World) checkApproved(act Act, d *pb.Decision) {
 	for _, e := range w.entries[:point] {
 		h.take(e)
 		answer := e.truth.Approval
-		if answer == nil || e.seq <= a.Position.Seq || digestOf(answer.GetIntentDigest()) != act.Intent || !h.mayAnswer(e.truth.By, a.content.GetTool()) {
+		if answer == nil || e.seq <= a.Position.Seq || trust.DigestIn(answer.GetIntentDigest()) != act.Intent || !h.mayAnswer(e.truth.By, a.content.GetTool()) {
 			continue
 		}
 		said[e.truth.By] = said[e.truth.By] || answer.GetApprove()

@@ -24,7 +24,7 @@ func rederive(r *verdict.Replica, f *ledger.Fold, ev feed.Event[Ahead], about tr
 		return nil, err
 	}
 	for _, d := range all {
-		if digestOf(d.Decision.GetIntentDigest()) == about {
+		if trust.DigestIn(d.Decision.GetIntentDigest()) == about {
 			found = append(found, derived{d.Decision, d.Digest, d.Explain()})
 		}
 	}

@@ -190,7 +190,7 @@ func (t *Teller) outcome(rec ledger.Record, item ledger.Item) *Outcome {
 	switch {
 	case !known:
 		o.Rogue = at.Seq > t.horizon
-	case held.executor != rec.Signer.ID || held.intent != digestOf(said.GetIntentDigest()):
+	case held.executor != rec.Signer.ID || held.intent != trust.DigestIn(said.GetIntentDigest()):
 		o.Rogue = true
 	case held.outcome.IsZero():
 		held.outcome = item.Digest
@@ -211,11 +211,6 @@ func noise(f *ledger.Fold, ev feed.Event[Ahead]) Line {
 }
 
 const kindNoise = "noise"
-
-func digestOf(b []byte) trust.Digest {
-	d, _ := trust.DigestFrom(b)
-	return d
-}
 
 func orElse[T comparable](v, fallback T) T {
 	var zero T

@@ -96,7 +96,7 @@ func (a *approvals) record(f *ledger.Fold, rec ledger.Record, decisions []*pb.De
 			}
 		}
 	case schemas.KindApproval:
-		if w := a.waits[digestOf(rec.Approval.GetIntentDigest())]; w != nil {
+		if w := a.waits[trust.DigestIn(rec.Approval.GetIntentDigest())]; w != nil {
 			w.Answers = append(w.Answers, Answer{rec.Signer.ID, rec.Approval.GetApprove(), rec.Seq})
 		}
 	default:
@@ -122,7 +122,7 @@ func (a *approvals) intents(f *ledger.Fold, rec ledger.Record) {
 
 // decided takes a quorum's decision on the newest round.
 func (a *approvals) decided(d *pb.Decision) {
-	digest := digestOf(d.GetIntentDigest())
+	digest := trust.DigestIn(d.GetIntentDigest())
 	in, heard := a.heard[digest]
 	delete(a.heard, digest)
 	if w := a.waits[digest]; w != nil {

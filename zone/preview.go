@@ -141,7 +141,7 @@ func (g *Governing) denied(ctx context.Context, from uint64, after *governance.S
 	}, last, decisionsAhead, func(_ *ledger.Fold, ev feed.Event[[]*pb.Decision]) error {
 		for _, d := range ev.Ahead {
 			if ev.Noise == nil && haltedNoMore(d, after) {
-				seen[digestOf(d.GetIntentDigest())] = true
+				seen[trust.DigestIn(d.GetIntentDigest())] = true
 			}
 		}
 		return nil

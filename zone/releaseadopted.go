@@ -85,7 +85,7 @@ func (w *AdoptionWatch) Await(ctx context.Context, g *Governing, release *govern
 	for len(waiting) > 0 {
 		for _, raw := range w.take() {
 			beat, cred, err := fold.Heartbeat(raw.Subject, raw.Data)
-			if err != nil || !waiting[cred.ID] || digestOf(beat.GetRelease()) != release.Digest {
+			if err != nil || !waiting[cred.ID] || trust.DigestIn(beat.GetRelease()) != release.Digest {
 				continue // not authentic, or not news
 			}
 			delete(waiting, cred.ID)
@@ -125,9 +125,4 @@ func sortedIdentities(all map[trust.Identity]bool) []trust.Identity {
 	}
 	slices.SortFunc(ids, func(a, b trust.Identity) int { return cmp.Compare(a.String(), b.String()) })
 	return ids
-}
-
-func digestOf(b []byte) trust.Digest {
-	d, _ := trust.DigestFrom(b)
-	return d
 }

@@ -74,7 +74,7 @@ func Valid(v View, held *entry, token string, signer trust.Identity, claim *pb.C
 	if gov.RevokedID(d.GetAgent()) || gov.RevokedID(signer.String()) {
 		return pb.Reason_REASON_CLAIM_REVOKED
 	}
-	if d.GetEpoch() != gov.Epoch() || digestOf(d.GetRelease()) != release.Digest {
+	if d.GetEpoch() != gov.Epoch() || trust.DigestIn(d.GetRelease()) != release.Digest {
 		return pb.Reason_REASON_CLAIM_STALE_EPOCH
 	}
 	if entry, enrolled := release.Identity(signer); !enrolled || !entry.MayUse(d.GetTool()) || d.GetTool() != token {
@@ -102,9 +102,4 @@ func (b *Book) owns(signer trust.Identity, claim *pb.Claim) bool {
 
 func target(gov *governance.State, d *pb.Decision) governance.Target {
 	return governance.Target{Zone: gov.Zone(), Tool: d.GetTool(), Agent: d.GetAgent(), Session: d.GetSession()}
-}
-
-func digestOf(b []byte) trust.Digest {
-	d, _ := trust.DigestFrom(b)
-	return d
 }

@@ -43,7 +43,7 @@ func (s *State) Await(in Intent, d *pb.Decision) {
 // first refusal, which counts even after the intent was allowed.
 func (s *State) Answer(f *ledger.Fold, rules *Rules, signer trust.Credential, a *pb.Approval) (opens bool) {
 	s.Expire(nanos(f.LogTime()))
-	w := s.waits[digestOf(a.GetIntentDigest())]
+	w := s.waits[trust.DigestIn(a.GetIntentDigest())]
 	if w == nil || w.refused || !mayAnswer(f, rules, signer, w.in.Content.GetTool()) {
 		return false
 	}
@@ -78,7 +78,7 @@ func (s *State) DecideRound(f *ledger.Fold, rules *Rules, intent trust.Digest, a
 
 // settleRound takes what a round's decision says of an intent that waits.
 func (s *State) settleRound(d *pb.Decision) {
-	if w := s.waits[digestOf(d.GetIntentDigest())]; w != nil && d.GetRound() > w.round {
+	if w := s.waits[trust.DigestIn(d.GetIntentDigest())]; w != nil && d.GetRound() > w.round {
 		s.change(w, func() { w.round, w.allowed = d.GetRound(), d.GetVerdict() == pb.Verdict_VERDICT_ALLOW })
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/portcullis-dev/portcullis/core/governance"
 	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/policy"
+	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/schemas"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 )
@@ -168,7 +169,7 @@ func continuesFrom(held *session, previous []byte) bool {
 	if held.sequence == 0 {
 		return len(previous) == 0
 	}
-	return digestOf(previous) == held.head
+	return trust.DigestIn(previous) == held.head
 }
 
 // checkAuthority asks directory, delegation, policy and limits.

@@ -41,7 +41,7 @@ func openLink(f *ledger.Fold, raw []byte) (*pb.Delegation, trust.Identity, bool)
 	if !known || !env.VerifiedBy(0, cred.Key) || !schemas.KindDelegation.MayWrite(cred.ID.Role) {
 		return nil, trust.Identity{}, false
 	}
-	if _, standing := f.Standing(cred); !standing || link.GetDelegator() != cred.ID.String() || digestOf(link.GetLedger()) != f.Governance().Ledger() {
+	if _, standing := f.Standing(cred); !standing || link.GetDelegator() != cred.ID.String() || trust.DigestIn(link.GetLedger()) != f.Governance().Ledger() {
 		return nil, trust.Identity{}, false
 	}
 	entry, _ := f.Governance().Release().Identity(cred.ID)

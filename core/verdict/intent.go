@@ -36,14 +36,9 @@ func Read(item []byte) Content {
 		return Content{Defect: pb.Reason_REASON_INTENT_INVALID}
 	case err != nil:
 		return Content{Defect: pb.Reason_REASON_INTENT_MALFORMED}
-	case trust.DigestOf(intent.GetArguments()) != digestOf(intent.GetArgumentsDigest()):
+	case trust.DigestOf(intent.GetArguments()) != trust.DigestIn(intent.GetArgumentsDigest()):
 		return Content{Intent: intent, Defect: pb.Reason_REASON_ARGUMENTS_DIGEST}
 	default:
 		return Content{Intent: intent}
 	}
-}
-
-func digestOf(b []byte) trust.Digest {
-	d, _ := trust.DigestFrom(b)
-	return d
 }

@@ -145,7 +145,7 @@ func (r *Replica) intents(f *ledger.Fold, rules *Rules, rec ledger.Record, conte
 
 func (r *Replica) approval(f *ledger.Fold, rules *Rules, rec ledger.Record) ([]Derived, error) {
 	opens := r.state.Answer(f, rules, rec.Signer, rec.Approval)
-	at, intent := ledger.Position{Seq: rec.Seq}, digestOf(rec.Approval.GetIntentDigest())
+	at, intent := ledger.Position{Seq: rec.Seq}, trust.DigestIn(rec.Approval.GetIntentDigest())
 	if r.recorded(f, rules, at, intent) != nil || !opens {
 		return nil, nil
 	}
