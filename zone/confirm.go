@@ -67,6 +67,7 @@ func (o *Observer) executors(scope *pb.Scope) (ids []trust.Identity) {
 	return ids
 }
 
+// serving leaves out executors that were revoked: no claim of theirs is valid.
 func serving(gov *governance.State, scope *pb.Scope) (ids []trust.Identity) {
 	if gov.Release() == nil {
 		return nil // there is no directory, and nothing starts
@@ -76,8 +77,9 @@ func serving(gov *governance.State, scope *pb.Scope) (ids []trust.Identity) {
 		if scope.GetKind() == pb.ScopeKind_SCOPE_KIND_TOOL {
 			serves = slices.Contains(entry.GetTools(), scope.GetValue())
 		}
-		if entry.GetRole() == pb.Role_ROLE_EXECUTOR && serves {
-			ids = append(ids, trust.Identity{TrustDomain: gov.TrustDomain(), Zone: gov.Zone(), Role: entry.GetRole(), Name: entry.GetName()})
+		id := trust.Identity{TrustDomain: gov.TrustDomain(), Zone: gov.Zone(), Role: entry.GetRole(), Name: entry.GetName()}
+		if entry.GetRole() == pb.Role_ROLE_EXECUTOR && serves && !gov.RevokedID(id.String()) {
+			ids = append(ids, id)
 		}
 	}
 	slices.SortFunc(ids, compareIdentities)

@@ -37,6 +37,7 @@ func appendTo(t *testing.T, path, text string) {
 // TestApprovalsSession is two people who approve one transfer and refuse another
 // that looks alike; testdata/approvals.txt tells it.
 func TestApprovalsSession(t *testing.T) {
+	t.Parallel()
 	s := &session{t: t, data: filepath.Join(t.TempDir(), "data")}
 	if _, stderr, exit := cli(t, "--data", s.data, "init", "--port", freePort(t), "--bank", freeAddress(t)); exit != exitDone {
 		t.Fatal(stderr)

@@ -17,6 +17,9 @@ import (
 // at other moments, and with its connection cut; a frozen broker; a dead
 // sentinel. The bound holds through all of it, by what a server outside saw.
 func TestBoundAdversity(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many processes for many seconds: in make test")
+	}
 	t.Parallel()
 	z := newBoundZone(t)
 	way := newLink(t, "127.0.0.1:"+z.port)

@@ -20,6 +20,9 @@ var halts = flag.Int("halts", 25, "halts of TestBound")
 // decision from before it (S3). What the executors say of their starts is held
 // against what a server outside saw.
 func TestBound(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many processes for many seconds: in make test")
+	}
 	z := newBoundZone(t)
 	z.startAll(nil)
 	stop := z.load()

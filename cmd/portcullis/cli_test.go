@@ -111,6 +111,7 @@ func serve(t *testing.T, data string, arguments ...string) *process.Process {
 
 // TestSession is a newcomer's first hour; testdata/session.txt reads as one.
 func TestSession(t *testing.T) {
+	t.Parallel()
 	s := &session{t: t, data: filepath.Join(t.TempDir(), "data")}
 	read := []string{"propose", "--as", "scout", "--tool", "file-read", "--resource", "reports/q3.txt", "--arg", "path=reports/q3.txt"}
 	transfer := func(amount string) []string {

@@ -15,6 +15,7 @@ import (
 // TestGovernSession halts, resumes and publishes on a running zone;
 // testdata/govern.txt reads as a governor's day.
 func TestGovernSession(t *testing.T) {
+	t.Parallel()
 	s := &session{t: t, data: filepath.Join(t.TempDir(), "data")}
 	transfer := func(amount string) []string {
 		return []string{"--json", "propose", "--as", "scout", "--tool", "transfer", "--resource", "acme", "--arg", "to=acme", "--arg", "amount=" + amount, "--arg", "currency=EUR"}
@@ -79,6 +80,7 @@ func replaceIn(t *testing.T, path, old, with string) {
 }
 
 func TestBrokerConfig(t *testing.T) {
+	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")
 	if _, stderr, exit := cli(t, "--data", data, "init"); exit != exitDone {
 		t.Fatal(stderr)

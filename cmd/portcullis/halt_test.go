@@ -20,6 +20,7 @@ import (
 // TestHaltSession pulls every kind of brake; testdata/halt.txt reads as an
 // emergency drill.
 func TestHaltSession(t *testing.T) {
+	t.Parallel()
 	s := &session{t: t, data: filepath.Join(t.TempDir(), "data")}
 	read := []string{"--json", "propose", "--as", "scout", "--tool", "file-read", "--resource", "reports/q3.txt", "--arg", "path=reports/q3.txt", "--timeout", "2s"}
 	s.note("Where no fabric is, nothing can be braked.")

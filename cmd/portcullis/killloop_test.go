@@ -38,6 +38,9 @@ var rounds = flag.Int("rounds", 3, "rounds of TestKillLoop")
 // agents act. At the end no acknowledged record is lost, no action happened
 // twice (S2), and every valid claim has exactly one outcome.
 func TestKillLoop(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many processes for many seconds: in make test")
+	}
 	l := newKillLoop(t)
 	l.startAll()
 	working, stop := context.WithCancel(t.Context())

@@ -18,6 +18,9 @@ import (
 // TestReleaseSignKilled kills processes that sign, at any moment with -9: the
 // file is the plan before or the plan after, and signing again ends it.
 func TestReleaseSignKilled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many processes for many seconds: in make test")
+	}
 	data, path, f := signable(t, time.Now)
 	before, err := os.ReadFile(path)
 	must(t, err)
@@ -64,6 +67,9 @@ func TestReleaseSignKilled(t *testing.T) {
 // TestReleasePublishKilled kills processes that publish: the ledger has the
 // release or not, the data folder opens, and publishing again ends it.
 func TestReleasePublishKilled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many processes for many seconds: in make test")
+	}
 	data, _, f := signable(t, time.Now)
 	serve(t, data, "server")
 	executable, err := os.Executable()

@@ -21,6 +21,7 @@ func (s *session) release(dir string) string {
 // TestReleaseSession is how two governors put a release in force, the second one
 // with a key that is kept elsewhere; testdata/release.txt tells it.
 func TestReleaseSession(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := &session{t: t, data: filepath.Join(dir, "data")}
 	plan, key := filepath.Join(dir, "next.plan"), filepath.Join(dir, "g2.pem")
@@ -73,6 +74,7 @@ func TestReleaseSession(t *testing.T) {
 // TestReleaseAdopted: whoever runs is told of by name, whoever does not is named
 // at the end.
 func TestReleaseAdopted(t *testing.T) {
+	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")
 	if _, stderr, exit := cli(t, "--data", data, "init", "--executors", "2", "--port", freePort(t), "--bank", freeAddress(t)); exit != exitDone {
 		t.Fatal(stderr)

@@ -134,7 +134,10 @@ func (r *resuming) run(ctx, within context.Context, flags resumeFlags) (err erro
 		return err
 	}
 	vote := zone.ResumeVote(preview.State, env)
-	if len(vote.Signed) < len(env.Signatures) {
+	if n := len(env.Signatures) - len(vote.Signed); n > 0 && len(vote.Signed) > 0 {
+		fmt.Fprintf(r.g.stderr, "warning: %s in %s counted for nothing: revoked, or no governor's by the release in force\n", plural(n, "key"), r.f.Dir)
+	}
+	if len(vote.Signed) == 0 {
 		return fmt.Errorf("a governor's key in %s is none by the release in force (%s); put the right key there, see portcullis keys", r.f.Dir, voteText(vote))
 	}
 	if !vote.Enough() {

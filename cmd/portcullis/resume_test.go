@@ -15,6 +15,7 @@ import (
 // TestResumeSession is how two governors lift a halt, the second one with a key
 // that is kept elsewhere; testdata/resume.txt tells it.
 func TestResumeSession(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := &session{t: t, data: filepath.Join(dir, "data")}
 	key, file := filepath.Join(dir, "g2.pem"), filepath.Join(dir, "lift.json")

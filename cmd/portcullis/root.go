@@ -62,7 +62,7 @@ Start with:  portcullis up      a whole zone in one process
 		newInitCommand(g), newUpCommand(g), newServerCommand(g), newBrokerCommand(g),
 		newEnforcerCommand(g), newExecutorCommand(g), newSentinelCommand(g),
 		newProposeCommand(g), newTailCommand(g), newShowCommand(g),
-		newHaltCommand(g), newResumeCommand(g), newStatusCommand(g), newApprovalsCommand(g), newReleaseCommand(g), newEnrollCommand(g), newKeysCommand(g), newPolicyCommand(g),
+		newHaltCommand(g), newResumeCommand(g), newRevokeCommand(g), newStatusCommand(g), newApprovalsCommand(g), newReleaseCommand(g), newEnrollCommand(g), newKeysCommand(g), newPolicyCommand(g),
 		newDemoCommand(g), newVersionCommand(g),
 		newExitCodesTopic(),
 	)

@@ -154,6 +154,7 @@ func TestTailFollows(t *testing.T) {
 }
 
 func TestTailWithoutLedger(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	for _, command := range [][]string{{"tail"}, {"show", "17"}} {
 		_, stderr, exit := cli(t, append([]string{"--data", dir}, command...)...)

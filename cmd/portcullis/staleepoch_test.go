@@ -19,6 +19,9 @@ const mostReleases = 400
 // intent, and nobody acts on a decision from before a release under a claim
 // behind it. It goes on until some claim was stale, else it would mean nothing.
 func TestStaleEpochUnderLoad(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many processes for many seconds: in make test")
+	}
 	z := newBoundZone(t)
 	z.startAll(nil)
 	stop := z.load()

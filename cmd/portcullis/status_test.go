@@ -12,6 +12,7 @@ import (
 // TestStatusSession is the status of a zone as it comes up and goes down;
 // testdata/status.txt tells it.
 func TestStatusSession(t *testing.T) {
+	t.Parallel()
 	s := &session{t: t, data: filepath.Join(t.TempDir(), "data")}
 	if _, stderr, exit := cli(t, "--data", s.data, "init", "--port", freePort(t), "--bank", freeAddress(t)); exit != exitDone {
 		t.Fatal(stderr)
