@@ -45,6 +45,7 @@ type waiting struct {
 	unknown bool // a copy was sent of which nobody knows whether it was stored
 	cause   error
 	pending *Refused // it waits for approvals
+	told    uint32   // rounds that tell was told of
 	tell    func(*Refused)
 }
 
@@ -187,7 +188,7 @@ func (w *waiting) decided(a *pb.Answer, data []byte, signer trust.Credential) er
 		Reasons: d.GetReasons(), Policies: d.GetPolicies(), Explanation: a.GetExplanation(),
 	}
 	if schemas.Pending(d) {
-		w.waits(refused)
+		w.waits(refused, d.GetRound())
 		return nil
 	}
 	w.fail(refused)
@@ -196,11 +197,11 @@ func (w *waiting) decided(a *pb.Answer, data []byte, signer trust.Credential) er
 
 // waits notes that the intent waits for approvals: the agent waits on, at most
 // until the deadline.
-func (w *waiting) waits(why *Refused) {
+func (w *waiting) waits(why *Refused, round uint32) {
 	w.mu.Lock()
-	over := w.settled || w.allowed
+	over := w.settled || w.allowed || round < w.told // several enforcers answer
 	if !over {
-		w.pending = why
+		w.pending, w.told = why, round+1
 	}
 	w.mu.Unlock()
 	if !over && w.tell != nil {

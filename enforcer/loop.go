@@ -19,6 +19,7 @@ import (
 type loop struct {
 	e       *Enforcer
 	from    uint64
+	last    uint64 // recovered: own decisions are known of what stands behind it
 	health  *feed.Health
 	publish *publisher
 
@@ -46,7 +47,7 @@ type agedRound struct {
 
 func newLoop(e *Enforcer, past recovered) *loop {
 	return &loop{
-		e: e, from: past.from, health: feed.NewHealth(e.cfg.Conn, e.cfg.Logger), publish: newPublisher(e),
+		e: e, from: past.from, last: past.last, health: feed.NewHealth(e.cfg.Conn, e.cfg.Logger), publish: newPublisher(e),
 		replica: verdict.NewReplica(verdict.ReplicaConfig{Past: past.decided}), tally: verdict.NewTally(),
 	}
 }
@@ -142,7 +143,10 @@ func (l *loop) decisions(f *ledger.Fold, ev feed.Event[ahead]) {
 		round := verdict.RoundOf(d)
 		own, decided := l.replica.Own(round)
 		if !decided {
-			continue // too old to compare, or no intent at all
+			if round.Intent.Seq > l.last && d.GetDeadline().AsTime().After(f.LogTime()) {
+				l.diverges(round, ev) // nothing calls for it: no intent stands there, or nobody opened the round
+			}
+			continue // too old to compare
 		}
 		if own != ev.Record.Items[i].Digest {
 			l.diverges(round, ev)

@@ -17,6 +17,7 @@ import (
 // where its feed must begin, and what quorums have decided from there on.
 type recovered struct {
 	from uint64
+	last uint64 // what stands up to here may have been decided by others
 	// decided holds the quorum's decision by where it was decided
 	// (verdict.DecidedAt).
 	decided map[ledger.Position]*pb.Decision
@@ -52,7 +53,12 @@ func (e *Enforcer) recover(ctx context.Context) (recovered, error) {
 		}
 		needed := t.undecided.Add(-memory)
 		if from <= 1 || t.undecided.IsZero() || !needed.Before(start) {
-			return recovered{from: from, decided: t.decided}, nil
+			return recovered{from: from, last: last, decided: t.decided}, nil
+		}
+		// Longer is never wrong, and twice as far back each time means that all passes
+		// together read little more than the last: nobody can make this quadratic.
+		if twice := newest.Time.Add(-2 * newest.Time.Sub(start)); twice.Before(needed) {
+			needed = twice
 		}
 		start = needed
 	}

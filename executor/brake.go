@@ -21,7 +21,8 @@ func (x *Executor) braked() string {
 	return x.cfg.Brake.Engaged()
 }
 
-// watchBrake interrupts what runs when the brake is pulled, until ctx ends.
+// watchBrake interrupts what runs while the brake is on, until ctx ends: at each
+// look anew, for it may have been off for a moment in between.
 func (l *loop) watchBrake(ctx context.Context) error {
 	tick := time.NewTicker(brakeEvery)
 	defer tick.Stop()
@@ -33,10 +34,9 @@ func (l *loop) watchBrake(ctx context.Context) error {
 		case <-tick.C:
 		}
 		why := l.x.braked()
-		if why == was {
+		if why == "" && was == "" {
 			continue
 		}
-		was = why
 		l.mu.Lock()
 		if why != "" {
 			for _, r := range l.running {
@@ -45,6 +45,9 @@ func (l *loop) watchBrake(ctx context.Context) error {
 		}
 		l.report(l.status.Position)
 		l.mu.Unlock()
-		l.x.beatNow()
+		if why != was {
+			l.x.beatNow()
+		}
+		was = why
 	}
 }

@@ -20,8 +20,8 @@ import (
 func (l *loop) decided(f *ledger.Fold, d *pb.Decision) {
 	digest := trust.DigestIn(d.GetIntentDigest())
 	handler := l.x.cfg.Handlers[d.GetTool()]
-	if schemas.Pending(d) && handler != nil {
-		return // a later round may allow it
+	if waits := schemas.Pending(d) || d.GetRound() > 0; waits && d.GetVerdict() != pb.Verdict_VERDICT_ALLOW && handler != nil {
+		return // a later round may allow it; what none does is forgotten with its deadline
 	}
 	if d.GetVerdict() != pb.Verdict_VERDICT_ALLOW || handler == nil {
 		l.intents.drop(digest)
@@ -75,7 +75,7 @@ func (l *loop) freed() {
 	if l.waiting.empty() || l.disarmed() != "" {
 		return
 	}
-	for n := l.waiting.len(); n > 0 && !l.full(); n-- {
+	for n := l.waiting.len(); n > 0 && !l.waiting.empty() && !l.full(); n-- { // a bid may sweep the queue
 		l.bid(l.waiting.take())
 	}
 }

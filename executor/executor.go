@@ -212,7 +212,7 @@ func (x *Executor) startAt(ctx context.Context) (start, error) {
 		return start{}, err
 	}
 	// Log time may be ahead of the broker's clock at that record by as much as the
-	// clock of whoever moved it was wrong.
-	from, err := x.cfg.Conn.SeqAt(ctx, oldest.Time.Add(-bounds.MaxDeadline-bounds.MaxClockSkew))
+	// clock of whoever moved it was wrong, and a claim rests on a pulse before it.
+	from, err := x.cfg.Conn.SeqAt(ctx, oldest.Time.Add(-bounds.MaxDeadline-bounds.MaxClockSkew-bounds.PulseLimit))
 	return start{from: min(from, settled), settled: settled}, err
 }

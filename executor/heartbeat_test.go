@@ -153,6 +153,12 @@ func TestAnIntentThatWaitsKeepsItsBytes(t *testing.T) {
 	s.Decide("e1", in, round(2, func(*pb.Decision) {}))
 	s.want(in, pb.Status_STATUS_EXECUTED, 0)
 
+	halted := s.Propose("h", time.Minute) // the first yes falls into a halt
+	s.Decide("e1", halted, pending)
+	s.Decide("e1", halted, round(1, deny(pb.Reason_REASON_HALTED, pb.Reason_REASON_APPROVAL_PENDING)))
+	s.Decide("e1", halted, round(2, func(*pb.Decision) {}))
+	s.want(halted, pb.Status_STATUS_EXECUTED, 0)
+
 	s.claims.keep()
 	refused := s.Propose("t", time.Minute)
 	s.Decide("e1", refused, pending)
@@ -162,7 +168,7 @@ func TestAnIntentThatWaitsKeepsItsBytes(t *testing.T) {
 	s.append(s.claims.kept()[0]) // behind the refusal
 	s.folded()
 	s.close()
-	s.acted(1)
+	s.acted(2)
 	for _, o := range s.Outcomes() {
 		if string(o.GetIntentDigest()) == string(refused.Digest[:]) {
 			t.Errorf("a refused intent has an outcome: %v", o)

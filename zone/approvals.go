@@ -21,6 +21,7 @@ type Waiting struct {
 	Decision *pb.Decision // the quorum's newest
 	Needed   int          // approvals in all; 0 if that cannot be told
 	Answers  []Answer     // in the order of the ledger
+	Claimed  bool         // a claim on it is valid: it is done, or being done
 }
 
 // Answer is what an approver said to an intent.
@@ -94,6 +95,10 @@ func (a *approvals) record(f *ledger.Fold, rec ledger.Record, decisions []*pb.De
 			if q := a.book.Decide(f, rec.Token, rec.Signer.ID, rec.Items[i], d); q != nil {
 				a.decided(q)
 			}
+		}
+	case schemas.KindClaim:
+		for i, item := range rec.Items {
+			a.book.Claim(f, rec.Token, rec.Signer.ID, ledger.Position{Seq: rec.Seq, Index: uint32(i)}, item)
 		}
 	case schemas.KindApproval:
 		if w := a.waits[trust.DigestIn(rec.Approval.GetIntentDigest())]; w != nil {
@@ -183,7 +188,7 @@ func (a *approvals) list(f *ledger.Fold, now time.Time) []Waiting {
 		}
 		one := *w
 		one.Needed = a.needed(f, w.Intent)
-		one.Answers = slices.Clone(w.Answers)
+		one.Answers, one.Claimed = slices.Clone(w.Answers), a.book.Claimed(w.Intent.Digest)
 		all = append(all, one)
 	}
 	slices.SortFunc(all, func(x, y Waiting) int { return x.Intent.Position.Compare(y.Intent.Position) })

@@ -158,6 +158,8 @@ func mayAnswer(release *governance.Release, approver trust.Identity, w Waiting, 
 		return fmt.Errorf("%w: the directory does not let %s answer for %s, only for %s; ask somebody whom it lets", ErrNotWaiting, approver.Name, tool, orNone(entry.Proto.GetTools()))
 	case refused != trust.Identity{}:
 		return fmt.Errorf("%w: %s was refused by %s; let the agent ask again", ErrNotWaiting, what, refused.Name)
+	case !approve && w.Claimed:
+		return fmt.Errorf("%w: %s was claimed already, so a no comes too late; stop what runs with: portcullis halt", ErrNotWaiting, what)
 	case approve && !w.Pending():
 		return fmt.Errorf("%w: %s waits for no approval any more, it was decided %s; see: portcullis show %s", ErrNotWaiting, what, decidedAs(w.Decision), w.Intent.Digest.Short())
 	case approve && slices.Contains(w.Approved(), approver):

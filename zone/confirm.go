@@ -53,12 +53,21 @@ func (o *Observer) Confirm(ctx context.Context, s Sent, scope *pb.Scope, settled
 		if c.all == nil {
 			c.expect(o.executors(scope))
 		}
-		return c.look(o.Beats())
+		return c.look(o.counting(o.Beats()))
 	})
 	if c.all != nil && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {
 		err = nil // how far they came is the answer
 	}
 	return c.all, err
+}
+
+// counting leaves out the heartbeats of whom what they sign does not count: whoever
+// has a revoked key must not confirm in its owner's name.
+func (o *Observer) counting(beats []heartbeat.Seen) []heartbeat.Seen {
+	o.Look(func(f *ledger.Fold) {
+		beats = slices.DeleteFunc(beats, func(s heartbeat.Seen) bool { return o.fault(f, s.From) != "" })
+	})
+	return beats
 }
 
 // executors lists the executors of the directory that serve something in scope.

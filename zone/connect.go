@@ -2,7 +2,6 @@ package zone
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 
@@ -32,8 +31,11 @@ func (b Broker) ConnectGovernor(ctx context.Context, g *fabric.Governor, log *sl
 // where no governor's key is here.
 func (b Broker) connectAnyGovernor(ctx context.Context, f *fabric.Fabric, none error, log *slog.Logger) (*streams.Conn, error) {
 	names, err := GovernorsHere(f)
-	if len(names) == 0 {
-		return nil, errors.Join(err, none)
+	switch {
+	case len(names) == 0 && err != nil:
+		return nil, err
+	case len(names) == 0:
+		return nil, none
 	}
 	governor, err := f.Governor(names[0])
 	if err != nil {

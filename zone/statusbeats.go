@@ -60,6 +60,12 @@ func (o *Observer) judge(e early) {
 	if err != nil {
 		return // whoever wrote it, nobody is known to have beaten
 	}
+	if held, known := o.creds[cred.ID]; known && held.Key.ID() != cred.Key.ID() {
+		_, counts := o.fold.Standing(cred)
+		if _, better := o.fold.Standing(held); better && !counts {
+			return // with a key that is worth nothing it must not hide one that is
+		}
+	}
 	o.beats.Add(heartbeat.Seen{Beat: beat, From: cred.ID, Stored: e.raw.Time, Received: e.received})
 	o.creds[cred.ID] = cred
 	o.behind[cred.ID] = o.fold.Seq() - min(beat.GetPosition(), o.fold.Seq())

@@ -43,9 +43,10 @@ func (o *Observer) LastHalt(ctx context.Context) (last HaltRecorded, err error) 
 		return last, nil
 	}
 	subject := schemas.Subject(o.f.Zone, schemas.KindGovernance, "")
+	told := make(map[trust.Digest]bool)
 	_, err = streams.Read(ctx, o.conn, streams.ReadConfig{Filter: subject}, func(raw streams.Raw) error {
-		if h, ok := o.standing(raw); ok {
-			last = h
+		if h, ok := o.standing(raw); ok && !told[h.ID] { // a copy of it is noise
+			told[h.ID], last = true, h
 		}
 		return nil
 	})

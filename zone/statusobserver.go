@@ -68,11 +68,11 @@ func Observe(ctx context.Context, cfg ObserveConfig) (*Observer, error) {
 		behind: make(map[trust.Identity]uint64), creds: make(map[trust.Identity]trust.Credential),
 		unheard: func() {}, wake: make(chan struct{}, 1), ready: make(chan struct{}), done: make(chan struct{}),
 	}
-	skip := []schemas.Kind{schemas.KindClaim, schemas.KindOutcome}
+	skip := []schemas.Kind{schemas.KindOutcome}
 	if cfg.Approvals {
 		o.waiting = newApprovals()
 	} else {
-		skip = append(skip, schemas.KindIntent, schemas.KindDecision, schemas.KindApproval)
+		skip = append(skip, schemas.KindClaim, schemas.KindIntent, schemas.KindDecision, schemas.KindApproval)
 	}
 	if cfg.Heartbeats {
 		stop, err := cfg.Conn.SubscribeHeartbeats(o.heard)

@@ -22,6 +22,8 @@ approved exactly that intent, or its deadline has passed. The directory says for
 which tools an approver may answer:
 
   portcullis enroll approver alice --tools transfer`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newApprovalsListCommand(g), newAnswerCommand(g, true), newAnswerCommand(g, false))
 	return c

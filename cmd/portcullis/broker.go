@@ -25,6 +25,8 @@ the streams, and the governance records:
 When somebody is enrolled, print the configuration again and signal the server
 twice (nats-server --signal reload), a second apart: server 2.15 gives an account
 that is new in a reload its imports only at the next one.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newBrokerConfigCommand(g), newBrokerFoundCommand(g))
 	return c

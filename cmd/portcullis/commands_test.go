@@ -30,8 +30,11 @@ func TestCompletion(t *testing.T) {
 func TestHelp(t *testing.T) {
 	for _, c := range newRootCommand(&globals{}).Commands() {
 		out, _, exit := cli(t, "help", c.Name())
-		if exit != exitDone || c.RunE != nil && !strings.Contains(out, "JSON: ") && c.Name() != "policy" {
+		if exit != exitDone || c.RunE != nil && !c.HasSubCommands() && !strings.Contains(out, "JSON: ") {
 			t.Errorf("%s: exit %d: %s", c.Name(), exit, out)
+		}
+		if _, _, exit := cli(t, c.Name(), "mistyped"); c.HasSubCommands() && exit != exitUsage {
+			t.Errorf("%s mistyped: exit %d: a script would believe that it was done", c.Name(), exit)
 		}
 	}
 }

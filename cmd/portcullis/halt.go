@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -20,6 +21,8 @@ const (
 	// confirmWithin is how long executors may take to confirm it, unless asked
 	// otherwise.
 	confirmWithin = 10 * time.Second
+	// longestReason is what the schema lets a reason have, in characters.
+	longestReason = 1024
 )
 
 // haltFlags are one halt.
@@ -89,6 +92,12 @@ func (h haltFlags) record(f *fabric.Fabric) (*pb.Governance, *pb.Scope, error) {
 func (h haltFlags) check() error {
 	if h.reason == "" {
 		return usage(errors.New("say why with --reason"))
+	}
+	if n := utf8.RuneCountInString(h.reason); n > longestReason || !utf8.ValidString(h.reason) {
+		return usage(fmt.Errorf("--reason has %d characters, or is not UTF-8; give at most %d", n, longestReason))
+	}
+	if h.scope == "drill" {
+		return usage(errors.New("a drill has a flag of its own; say --drill"))
 	}
 	if h.wait < 0 {
 		return usage(errors.New("--wait is less than nothing; give for example 10s, or 0 to wait for nobody"))

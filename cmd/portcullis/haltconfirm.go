@@ -80,6 +80,7 @@ func (c *confirming) confirm(ctx context.Context, wait time.Duration) error {
 		return nil // nothing starts before the first one
 	}
 	c.warnOfClock(release.Bounds.MaxClockSkew)
+	c.warnOfScope(release)
 	if wait == 0 {
 		return nil
 	}
@@ -109,6 +110,24 @@ func (c *confirming) orStands(ctx context.Context, err error) error {
 func (c *confirming) warnOfClock(limit time.Duration) {
 	if off := zone.Skew(c.stored, c.before, c.after); off.Abs() > limit {
 		fmt.Fprintf(c.g.stderr, "warning: this machine's clock differs from the ledger's by %s; times told below by executors' clocks are theirs\n", off.Round(time.Second))
+	}
+}
+
+// warnOfScope does not refuse: a halt may come before what it names. But a slip
+// of the pen must not look like a stop.
+func (c *confirming) warnOfScope(release *governance.Release) {
+	known := true
+	switch c.scope.GetKind() { //nolint:exhaustive // other scopes name nobody
+	case pb.ScopeKind_SCOPE_KIND_TOOL:
+		_, known = release.Tool(c.scope.GetValue())
+	case pb.ScopeKind_SCOPE_KIND_AGENT, pb.ScopeKind_SCOPE_KIND_SESSION:
+		id, err := trust.ParseIdentity(c.scope.GetValue())
+		_, known = release.Identity(id)
+		known = known && err == nil
+	default:
+	}
+	if !known {
+		fmt.Fprintf(c.g.stderr, "warning: the release in force knows nothing that %s names: this halt stops nothing now\n", governance.ScopeString(c.scope))
 	}
 }
 

@@ -72,7 +72,10 @@ func (i *initFlags) ensure(dir string) (f *fabric.Fabric, created bool, err erro
 	if f, err = fabric.Create(dir, p); err != nil {
 		return nil, false, &failure{exitLocalState, err}
 	}
-	return f, created, zone.EnsureTools(f, i.bank)
+	if !created {
+		return f, false, nil // tools.yaml that was lost is no reason to act by another
+	}
+	return f, true, zone.EnsureTools(f, i.bank)
 }
 
 func newInitCommand(g *globals) *cobra.Command {
@@ -92,6 +95,9 @@ JSON: {"event":"initialized","created","data","trust_domain","zone","ledger","se
 			}
 			f, created, err := flags.ensure(dir)
 			if err != nil {
+				return err
+			}
+			if err := zone.EnsureTools(f, flags.bank); err != nil {
 				return err
 			}
 			verb := "found"

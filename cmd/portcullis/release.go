@@ -29,6 +29,8 @@ func newReleaseCommand(g *globals) *cobra.Command {
 
 Where all governors' keys are in one data folder, publish without a file does
 plan, sign and publish in one.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	lint, test := &policyFlags{g: g}, &policyFlags{g: g}
 	c.AddCommand(

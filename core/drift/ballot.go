@@ -14,9 +14,10 @@ import (
 // ballots holds what was decided in each round, for as long as a claim could
 // rest on it.
 type ballots struct {
-	rounds recent[verdict.Round, *ballot]
-	votes  *verdict.Tally // of releases that have verdicts derived again
-	other  time.Time      // log time when a quorum last recorded what was not derived
+	rounds  recent[verdict.Round, *ballot]
+	votes   *verdict.Tally // of releases that have verdicts derived again
+	derives bool           // somebody derives verdicts again
+	other   time.Time      // log time when a quorum last recorded what was not derived
 }
 
 // ballot is what is known of one round.
@@ -67,8 +68,23 @@ func (w *Watch) decided(f *ledger.Fold, rec ledger.Record, decisions []*pb.Decis
 		if q := w.ballots.votes.Add(f, rec, i, d); q != nil {
 			b.quorum = rec.Items[i].Digest
 			w.replayed(f, b, round)
+			w.undue(f, b, round, d)
 		}
 	}
+}
+
+// undue raises replay.mismatch where a quorum has decided what calls for no
+// decision: no intent stands there, or nobody opened that round. Beyond the
+// deadline what was derived may be forgotten, and no claim can rest on it.
+func (w *Watch) undue(f *ledger.Fold, b *ballot, round verdict.Round, d *pb.Decision) {
+	if !w.ballots.derives || !b.derived.IsZero() || !d.GetDeadline().AsTime().After(f.LogTime()) {
+		return
+	}
+	w.ballots.other = f.LogTime()
+	w.raise(f, schemas.DriftReplayMismatch, symptom{
+		subject: round.Intent.String(), alike: true, since: f.LogTime(),
+		detail: fmt.Sprintf("round %d of intent %s: a quorum recorded decision %s, where none is due", round.Number, round.Intent, b.quorum.Short()),
+	})
 }
 
 // diverges raises decision.divergence: whoever signed them, two decisions of one
@@ -95,7 +111,7 @@ func (w *Watch) diverges(f *ledger.Fold, rec ledger.Record, b *ballot, round ver
 // in a round. What a quorum recorded in it must have the same.
 func (w *Watch) Derived(f *ledger.Fold, round verdict.Round, digest trust.Digest) {
 	b := w.ballots.of(f, round)
-	b.derived = digest
+	b.derived, w.ballots.derives = digest, true
 	w.replayed(f, b, round)
 }
 

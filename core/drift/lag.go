@@ -46,7 +46,7 @@ func lagging(w *Watch, m moment) []symptom {
 			continue
 		}
 		level := pb.Level_LEVEL_WARN
-		if l.age > m.set.threshold {
+		if l.age > m.set.threshold && l.streak.lasts() >= m.set.threshold/2 {
 			level = pb.Level_LEVEL_TRIP
 		}
 		all = append(all, symptom{

@@ -70,6 +70,8 @@ func (w *Watch) regressed(f *ledger.Fold, m *member, before life, beat *pb.Heart
 	switch {
 	case beat.GetCounter() <= before.counter:
 		detail = fmt.Sprintf("counter %d after %d", beat.GetCounter(), before.counter)
+	case !beat.GetStarted(): // it reads the ledger again
+		return
 	case beat.GetEpoch() < before.epoch:
 		detail = fmt.Sprintf("epoch %d after %d", beat.GetEpoch(), before.epoch)
 	case beat.GetPosition() < before.position:

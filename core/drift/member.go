@@ -14,8 +14,9 @@ import (
 // member is a participant that was heard.
 type member struct {
 	id    trust.Identity
-	heard time.Time // by the sentinel's clock
-	fresh bool      // heard since the sentinel was deaf last
+	heard time.Time     // by the sentinel's clock
+	fresh bool          // heard since the sentinel was deaf last
+	limit time.Duration // the silence that it was allowed when it was heard
 
 	lives  []life   // the newest last; at most maxLives
 	speaks [16]byte // the incarnation that beat last
@@ -77,8 +78,8 @@ func (w *Watch) Heartbeat(f *ledger.Fold, beat *pb.Heartbeat, from trust.Credent
 	if from.ID == w.self.ID && string(beat.GetIncarnation()) == string(w.self.Incarnation[:]) {
 		w.hearSelf(release, received)
 	}
-	m.heard, m.fresh = received, true
-	if newest := w.live(f, m, beat, silenceLimit(release, w.settings[schemas.DriftHeartbeatMissing])); !newest {
+	m.heard, m.fresh, m.limit = received, true, silenceLimit(release, w.settings[schemas.DriftHeartbeatMissing])
+	if newest := w.live(f, m, beat, m.limit); !newest {
 		return
 	}
 	w.compareState(f, m, beat)
@@ -93,7 +94,7 @@ func (w *Watch) Heartbeat(f *ledger.Fold, beat *pb.Heartbeat, from trust.Credent
 func (w *Watch) hearSelf(release *governance.Release, at time.Time) {
 	if at.Sub(w.ownHeard) > w.patience(release) {
 		for _, m := range w.roster {
-			*m = member{id: m.id, heard: at, lives: m.lives, speaks: m.speaks}
+			*m = member{id: m.id, heard: at, limit: m.limit, lives: m.lives, speaks: m.speaks}
 		}
 	}
 	w.ownHeard = at

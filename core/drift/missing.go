@@ -16,13 +16,13 @@ func missing(w *Watch, m moment) []symptom {
 	if m.deaf {
 		return nil
 	}
-	limit := silenceLimit(m.release, m.set)
 	var all []symptom
 	for _, one := range w.beaters {
 		heard := w.roster[one.Identity]
 		if heard == nil || one.required && !heard.fresh {
 			continue // waited for, see Waiting
 		}
+		limit := max(silenceLimit(m.release, m.set), heard.limit) // it may not know of a shorter one yet
 		silence := w.ownHeard.Sub(heard.heard)
 		if silence < limit/2 {
 			continue

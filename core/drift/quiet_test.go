@@ -295,6 +295,11 @@ func TestLagExceeded(t *testing.T) {
 			w.pass(1100, nil)
 			w.lives["e2"]++
 			w.pass(1, changed("e2", func(b *pb.Heartbeat) { b.Position = 16 }))
+		}, []string{"warn lag.exceeded e2"}}, // one heartbeat may be of before a pause
+		{"far behind, and stays so", nil, func(w *world) {
+			w.pass(1100, nil)
+			w.lives["e2"]++
+			w.pass(40, changed("e2", func(b *pb.Heartbeat) { b.Position = 16 }))
 		}, []string{"trip lag.exceeded e2"}},
 	})
 }

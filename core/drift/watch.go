@@ -87,8 +87,18 @@ func (w *Watch) meet(f *ledger.Fold) {
 	if release == nil || release.Digest == w.release {
 		return
 	}
+	w.lapse(f)
 	w.release, w.settings, w.beaters = release.Digest, settingsOf(release), w.beatersOf(gov)
 	w.dismiss(gov)
+}
+
+// lapse drops the events that are over, before a release may weigh them anew.
+func (w *Watch) lapse(f *ledger.Fold) {
+	for key, e := range w.raised {
+		if w.settings[key.rule].warnOnly && f.LogTime().Sub(e.logTime) > f.Governance().Release().Bounds.Memory {
+			delete(w.raised, key)
+		}
+	}
 }
 
 // governed settles events by a resume, and forgets who was revoked.
@@ -119,7 +129,7 @@ func (w *Watch) pulsed(f *ledger.Fold, rec ledger.Record) {
 	if fault := f.Pulse().Fault; fault != nil {
 		w.raise(f, schemas.DriftGovernanceMismatch, symptom{
 			subject: rec.Signer.ID.String(), about: about{participant: rec.Signer.ID}, at: rec.Seq, since: f.LogTime(),
-			detail: "its pulse names a head that is not on this chain: " + fault.Error(),
+			detail: "its pulse contradicts this chain: " + fault.Error(),
 		})
 	}
 	if head := rec.Pulse.GetCheckpoint(); head != nil {

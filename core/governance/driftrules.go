@@ -25,6 +25,12 @@ func (r *Release) checkDrift() (errs []error) {
 	return errs
 }
 
+// Bounds of DriftRule.intervals.
+const (
+	minIntervals = 3
+	maxIntervals = 10_000
+)
+
 func checkDriftRule(d *pb.DriftRule) error {
 	info, known := schemas.DriftRuleNamed(d.GetRule())
 	switch {
@@ -32,6 +38,8 @@ func checkDriftRule(d *pb.DriftRule) error {
 		return errors.New("there is no such rule; the rules are listed in docs/drift.md")
 	case d.GetIntervals() != 0 && info.Unit != schemas.DriftIntervals:
 		return errors.New("it does not count intervals")
+	case d.GetIntervals() != 0 && (d.GetIntervals() < minIntervals || d.GetIntervals() > maxIntervals):
+		return fmt.Errorf("intervals is %d; it must be %d to %d: a sentinel that misses its own heartbeats for half as long judges nobody", d.GetIntervals(), minIntervals, maxIntervals)
 	case d.GetThreshold() != nil && info.Unit != schemas.DriftDuration:
 		return errors.New("it has no duration as its threshold")
 	case d.GetThreshold() != nil && (!d.GetThreshold().IsValid() || d.GetThreshold().AsDuration() <= 0):

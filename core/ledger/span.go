@@ -12,7 +12,8 @@ import (
 
 // ErrShownAnother reports that a sentinel read other bytes, or other times, than
 // this follower at the same positions: somebody was shown another ledger. It
-// latches: who is right cannot be told from within.
+// latches: who is right cannot be told from within. Governors who find that the
+// sentinel lied say so by revoking its identity.
 var ErrShownAnother = errors.New("ledger: lineage break: a sentinel read another ledger at the same positions")
 
 // MaxSpan is the most positions that one span can cover.
@@ -90,12 +91,14 @@ func (f *Fold) checkSpan(sentinel trust.Identity, at uint64, span *pb.Span) erro
 		return f.broken
 	}
 	if span.GetTo() >= at || span.GetFrom() > span.GetTo() || span.GetTo()-span.GetFrom() >= MaxSpan {
+		f.brokenBy = sentinel
 		f.broken = fmt.Errorf("%w: %s names positions %d to %d in a pulse at %d", ErrShownAnother, sentinel, span.GetFrom(), span.GetTo(), at)
 		return f.broken
 	}
 	own, ok := f.trail.digest(span.GetFrom(), span.GetTo())
 	if named, _ := trust.DigestFrom(span.GetDigest()); ok && own != named {
-		f.broken = fmt.Errorf("%w (%s, positions %d to %d); compare both sides with portcullis tail, then restart this participant",
+		f.brokenBy = sentinel
+		f.broken = fmt.Errorf("%w (%s, positions %d to %d); compare both sides with portcullis tail, then restart this participant, or revoke that sentinel",
 			ErrShownAnother, sentinel, span.GetFrom(), span.GetTo())
 	}
 	return f.broken

@@ -163,3 +163,21 @@ func TestHeartbeat(t *testing.T) {
 		}
 	}
 }
+
+// TestLiarRevoked: governors who find that it was the sentinel end the break by
+// revoking its identity; revoking somebody else does not.
+func TestLiarRevoked(t *testing.T) {
+	l := begun(t)
+	_, _ = l.put("noise", nil)
+	if l.beatSpan(&pb.Span{From: l.seq, To: l.seq, Digest: make([]byte, 32)}).Fault == nil {
+		t.Fatal("no fault")
+	}
+	l.must(schemas.KindGovernance, "", l.zone.Seal(trusttest.RevokeIdentity(bob.ID)))
+	if l.fold.broken == nil {
+		t.Error("healed by the revocation of somebody else")
+	}
+	l.must(schemas.KindGovernance, "", l.zone.Seal(trusttest.RevokeIdentity(sentinel.ID)))
+	if l.fold.broken != nil {
+		t.Errorf("still believed: %v", l.fold.broken)
+	}
+}

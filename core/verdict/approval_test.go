@@ -197,6 +197,14 @@ func TestApprovalInItsTime(t *testing.T) {
 		c.govern(trusttest.Halt(pb.ScopeKind_SCOPE_KIND_TOOL, "pay"))
 		c.wantRound(d, c.answer(c.p2, d, true), 2, halted)
 	})
+	t.Run("halted meanwhile", func(t *testing.T) {
+		c := newCourt(t)
+		d := c.request(c.alice, pay(820))
+		id := c.govern(trusttest.Halt(pb.ScopeKind_SCOPE_KIND_TOOL, "pay"))
+		c.wantRound(d, c.answer(c.p1, d, true), 1, halted, approvalPending)
+		c.govern(trusttest.Resume(id))
+		c.wantRound(d, c.answer(c.p2, d, true), 2)
+	})
 	t.Run("approver revoked since", func(t *testing.T) {
 		c := newCourt(t)
 		d := asked(c)

@@ -22,10 +22,11 @@ type votes struct {
 func NewTally() *Tally { return &Tally{votes: make(map[Round]*votes)} }
 
 // Add counts item i of an authentic list of decisions, decoded, and returns the
-// decision if it completes the first quorum in its round.
+// decision if it completes the first quorum in its round. One that stands on
+// another tool's subject than its own counts no more here than for a claim.
 func (t *Tally) Add(f *ledger.Fold, rec ledger.Record, i int, d *pb.Decision) *pb.Decision {
 	release := f.Governance().Release()
-	if d == nil || release == nil || i >= len(rec.Items) {
+	if d == nil || release == nil || i >= len(rec.Items) || rec.Token != Subject(d) {
 		return nil
 	}
 	v := t.votes[RoundOf(d)]

@@ -9,8 +9,8 @@ import (
 	"github.com/portcullis-dev/portcullis/streams"
 )
 
-// Longest returns the longest memory (W), max_deadline and max_clock_skew of all
-// releases on a ledger: how far back a follower must begin. What was promised
+// Longest returns the longest memory (W), max_deadline, pulse_limit and
+// max_clock_skew of all releases on a ledger: how far back a follower must begin. What was promised
 // under an older release holds for as long as that release said. Other fields
 // are zero.
 func Longest(ctx context.Context, conn *streams.Conn, zone string, genesis trust.Digest) (governance.Bounds, error) {
@@ -28,6 +28,7 @@ func Longest(ctx context.Context, conn *streams.Conn, zone string, genesis trust
 		if r := fold.Governance().Release(); r != nil {
 			longest.Memory = max(longest.Memory, r.Bounds.Memory)
 			longest.MaxDeadline = max(longest.MaxDeadline, r.Bounds.MaxDeadline)
+			longest.PulseLimit = max(longest.PulseLimit, r.Bounds.PulseLimit)
 			longest.MaxClockSkew = max(longest.MaxClockSkew, r.Bounds.MaxClockSkew)
 		}
 	}
