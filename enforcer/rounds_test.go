@@ -148,3 +148,24 @@ func TestHeartbeatsNameTheState(t *testing.T) {
 		}
 	})
 }
+
+// TestWhatNothingCallsForIsADivergence: a decision of a round that nobody opened,
+// or at a place where no intent stands, is one that this enforcer did not make,
+// and a claim could rest on it.
+func TestWhatNothingCallsForIsADivergence(t *testing.T) {
+	for name, twist := range map[string]func(*pb.Decision){
+		"round 7":       func(d *pb.Decision) { d.Round, d.Approval = 7, d.GetIntent() },
+		"another index": func(d *pb.Decision) { d.Intent = &pb.Position{Sequence: d.GetIntent().GetSequence(), Index: 300} },
+	} {
+		b := newBench(t)
+		b.Introduce("e2")
+		b.with("e1", func(e *Enforcer) {
+			in := b.Propose("s", time.Minute)
+			b.decided(in.Position)
+			b.Allow("e2", in) // the same as e1's but for its log time, hence a divergence too
+			b.Eventually("the first divergence", func() bool { return e.Status().Divergences == 1 })
+			b.Decide("e2", in, twist)
+			b.Eventually(name+": the divergence is noticed", func() bool { return e.Status().Divergences == 2 })
+		})
+	}
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -79,6 +80,11 @@ func (g *globals) enroll(ctx context.Context, e fabric.Enrollment) error {
 	defer cancel()
 	state := "the ledger cannot be reached now: it gets the release when it is started next"
 	onLedger := zone.Found(ctx, f, broker, log) == nil
+	if onLedger && enrolled.Record != nil {
+		if err := effective(ctx, f, broker, enrolled, log); err != nil {
+			return err
+		}
+	}
 	admitted := onLedger && zone.AwaitAdmission(ctx, f, broker, e.Role, e.Name) == nil
 	switch {
 	case admitted:
@@ -90,4 +96,23 @@ func (g *globals) enroll(ctx context.Context, e fabric.Enrollment) error {
 		"event": "enrolled", "role": trust.RoleName(e.Role), "name": e.Name, "folder": enrolled.Dir,
 		"release": enrolled.Version, "on_ledger": onLedger, "admitted": admitted,
 	}, "enrolled %s %s with release %d\n%s\nits folder: %s\n", trust.RoleName(e.Role), e.Name, enrolled.Version, state, enrolled.Dir)
+}
+
+// effective makes sure that the release which has a newcomer is one: from a
+// folder that is behind its ledger it is noise there.
+func effective(ctx context.Context, f *fabric.Fabric, broker zone.Broker, e *fabric.Enrolled, log *slog.Logger) error {
+	env, err := trust.ParseEnvelope(e.Record)
+	if err != nil {
+		return err
+	}
+	gov, err := zone.Govern(ctx, f, broker, log)
+	if err != nil {
+		return orUnreachable(err)
+	}
+	defer gov.Close()
+	state, err := gov.State(ctx)
+	if err != nil || state.Applied(trust.DigestOf(env.Payload)) {
+		return orUnreachable(err)
+	}
+	return &failure{exitLocalState, fmt.Errorf("release %d of %s took no effect: another stands on the ledger, and this folder did not know it; take the newest file out of records/, run portcullis release show --keep, and enroll again", e.Version, f.Dir)}
 }
