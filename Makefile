@@ -8,7 +8,6 @@ SHELL := bash
 GO       ?= go
 BIN      := bin/portcullis
 ARGS     ?=
-RACEFLAGS ?=
 PKGS     ?= ./...
 FUZZTIME ?= 10s
 BENCH    ?= .
@@ -44,8 +43,8 @@ test: ## Run every test
 	$(GO) test $(PKGS)
 
 .PHONY: race
-race: ## Run every test under the race detector (RACEFLAGS=-short: without those of many processes)
-	$(GO) test -race $(RACEFLAGS) $(PKGS)
+race: ## Run every test under the race detector
+	$(GO) test -race $(PKGS)
 
 .PHONY: check
 check: vet gen-check lint build ## All gates before a commit: vet, generated files, lint, build, short tests

@@ -300,7 +300,7 @@ func TestModel(t *testing.T) {
 		}
 		found[len(p.m.claims) > 0]++
 	})
-	if found[true] == 0 {
+	if found[true] == 0 && !testing.Short() { // -short plays too few
 		t.Error("no play had a valid claim: the property was not tried")
 	}
 }
