@@ -22,7 +22,6 @@ type Fold struct {
 	pulse       Pulse
 	pulsed      map[trust.Identity]time.Time // the newest clock of each sentinel
 	trail       trail
-	live        bool           // the ledger was read to its end once
 	broken      error          // what a sentinel found differs from what stands in trail
 	brokenBy    trust.Identity // that sentinel
 }
@@ -52,12 +51,6 @@ func NewFold(ledger trust.Digest, keys *Keys) *Fold {
 
 // Governance is the governance state at the last position stepped over.
 func (f *Fold) Governance() *governance.State { return f.gov }
-
-// CaughtUp tells the fold that it has read the ledger to its end. Before that a
-// resume settles what sentinels found of the ledger (see ErrShownAnother): who
-// starts anew must not stumble over it for ever. From then on a revocation of
-// that sentinel alone does.
-func (f *Fold) CaughtUp() { f.live = true }
 
 // Seq is the last stream sequence stepped over.
 func (f *Fold) Seq() uint64 { return f.seq }
@@ -138,9 +131,6 @@ func (f *Fold) stepGovernance(p *Parsed, rec Record) (Record, error) {
 	}
 	if f.broken != nil && f.gov.RevokedID(f.brokenBy.String()) {
 		f.broken = nil // the governors say who lied
-	}
-	if _, resume := effect.Record.GetRecord().(*pb.Governance_Resume); resume && !f.live {
-		f.broken = nil // whoever starts behind a resume has read what governors judged
 	}
 	rec.Effect = effect
 	return rec, nil

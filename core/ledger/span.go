@@ -98,7 +98,7 @@ func (f *Fold) checkSpan(sentinel trust.Identity, at uint64, span *pb.Span) erro
 	own, ok := f.trail.digest(span.GetFrom(), span.GetTo())
 	if named, _ := trust.DigestFrom(span.GetDigest()); ok && own != named {
 		f.brokenBy = sentinel
-		f.broken = fmt.Errorf("%w (%s, positions %d to %d); compare both sides with portcullis tail, then restart this participant, or revoke that sentinel",
+		f.broken = fmt.Errorf("%w (%s, positions %d to %d); compare both sides with portcullis tail, mend the broker or the sentinel, then revoke that sentinel and enroll another",
 			ErrShownAnother, sentinel, span.GetFrom(), span.GetTo())
 	}
 	return f.broken

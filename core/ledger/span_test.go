@@ -181,24 +181,3 @@ func TestLiarRevoked(t *testing.T) {
 		t.Errorf("still believed: %v", l.fold.broken)
 	}
 }
-
-// TestARestartBehindAResume: whoever starts anew has read what governors resumed
-// knowingly; whoever runs on stays broken.
-func TestARestartBehindAResume(t *testing.T) {
-	for name, tc := range map[string]struct{ live, broken bool }{"reads its past": {false, false}, "runs": {true, true}} {
-		l := begun(t)
-		_, _ = l.put("noise", nil)
-		halt := l.zone.Seal(trusttest.Halt(pb.ScopeKind_SCOPE_KIND_GLOBAL, ""))
-		l.must(schemas.KindGovernance, "", halt)
-		if tc.live {
-			l.fold.CaughtUp()
-		}
-		if l.beatSpan(&pb.Span{From: l.seq, To: l.seq, Digest: make([]byte, 32)}).Fault == nil {
-			t.Fatal("no fault")
-		}
-		l.must(schemas.KindGovernance, "", l.zone.Seal(trusttest.Resume(trusttest.RecordID(halt))))
-		if broken := l.fold.broken != nil; broken != tc.broken {
-			t.Errorf("%s: broken %v", name, broken)
-		}
-	}
-}

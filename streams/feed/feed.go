@@ -103,13 +103,6 @@ func (r *run[T]) take(p prepared[T], more bool) error {
 }
 
 func (r *run[T]) caughtUp(uint64) {
-	if r.cfg.Guard != nil {
-		r.cfg.Guard.Lock()
-	}
-	r.fold.CaughtUp()
-	if r.cfg.Guard != nil {
-		r.cfg.Guard.Unlock()
-	}
 	if r.cfg.CaughtUp != nil {
 		r.cfg.CaughtUp()
 	}
