@@ -2,7 +2,6 @@ package enforcer
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -27,7 +26,6 @@ type loop struct {
 	fold    *ledger.Fold
 	replica *verdict.Replica
 	tally   *verdict.Tally
-	tallied []agedRound // rounds of own decisions, oldest first
 	noise   feed.NoiseLog
 	warned  trust.Digest // the release whose policies were said not to compile
 	marked  mark
@@ -40,15 +38,11 @@ type mark struct {
 	state trust.Digest
 }
 
-type agedRound struct {
-	round verdict.Round
-	at    time.Time // log time
-}
-
 func newLoop(e *Enforcer, past recovered) *loop {
+	tally := verdict.NewTally()
 	return &loop{
 		e: e, from: past.from, last: past.last, health: feed.NewHealth(e.cfg.Conn, e.cfg.Logger), publish: newPublisher(e),
-		replica: verdict.NewReplica(verdict.ReplicaConfig{Past: past.decided}), tally: verdict.NewTally(),
+		replica: verdict.NewReplica(verdict.ReplicaConfig{Past: past.decided, Forgotten: tally.Forget}), tally: tally,
 	}
 }
 
@@ -100,7 +94,6 @@ func (l *loop) step(f *ledger.Fold, ev feed.Event[ahead]) error {
 	case ev.Record.Kind == schemas.KindPulse:
 		l.judgePulse(f)
 	}
-	l.forget(f)
 	if !ev.More {
 		l.report()
 	}
@@ -125,7 +118,6 @@ func (l *loop) decide(f *ledger.Fold, ev feed.Event[ahead]) error {
 	}
 	for _, d := range all {
 		l.status.Decided++
-		l.tallied = append(l.tallied, agedRound{d.Round, f.LogTime()})
 		if l.status.Silent == "" {
 			l.publish.add(d, rankOf(d.Rules, l.e.cfg.ID))
 		}
@@ -179,23 +171,6 @@ func (l *loop) judgePulse(f *ledger.Fold) {
 	state := l.replica.State()
 	state.Expire(f.LogTime().UnixNano())
 	l.marked = mark{f.Seq(), state.Digest()}
-}
-
-// forget drops votes on which no decision can matter any more.
-func (l *loop) forget(f *ledger.Fold) {
-	release := f.Governance().Release()
-	if release == nil {
-		return
-	}
-	limit := f.LogTime().Add(-release.Bounds.MaxDeadline)
-	n := slices.IndexFunc(l.tallied, func(a agedRound) bool { return !a.at.Before(limit) })
-	if n < 0 {
-		n = len(l.tallied)
-	}
-	for _, a := range l.tallied[:n] {
-		l.tally.Forget(a.round)
-	}
-	l.tallied = l.tallied[n:]
 }
 
 // unknown reports whether the ledger lacks its credential.

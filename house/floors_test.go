@@ -33,7 +33,7 @@ var floors = []floor{
 	{"core: ledger", []string{"core/ledger"}},
 	{"core: governance", []string{"core/governance"}},
 	{"core: lineage", []string{"core/lineage"}},
-	{"core: ground", []string{"core/policy", "core/trust"}},
+	{"core: ground", []string{"core/aged", "core/policy", "core/trust"}},
 	{"vocabulary", []string{"schemas"}},
 }
 

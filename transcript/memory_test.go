@@ -8,28 +8,6 @@ import (
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 )
 
-func TestAgedForgetsTheOldestOnly(t *testing.T) {
-	var a aged[string, int]
-	start := time.Unix(1000, 0)
-	for i, key := range []string{"a", "b", "c"} {
-		a.add(key, i, start.Add(time.Duration(i)*time.Second))
-	}
-	var gone []string
-	a.forget(start.Add(2*time.Second), func(key string) { gone = append(gone, key) })
-	if len(gone) != 2 || gone[0] != "a" || gone[1] != "b" {
-		t.Errorf("forgot %q, want a and b", gone)
-	}
-	if _, known := a.get("b"); known {
-		t.Error("b is still known")
-	}
-	if v, known := a.get("c"); !known || v != 2 {
-		t.Error("c was forgotten though it is not older than the moment")
-	}
-	if len(a.order) != 1 {
-		t.Errorf("%d keys are kept in order, want 1: it grows without bound", len(a.order))
-	}
-}
-
 // TestVotes walks through a poll of two of three, with a liar.
 func TestVotes(t *testing.T) {
 	type vote struct {

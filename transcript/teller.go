@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/portcullis-dev/portcullis/core/aged"
 	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/permit"
 	"github.com/portcullis-dev/portcullis/core/trust"
@@ -24,8 +25,8 @@ import (
 type Teller struct {
 	book      *permit.Book
 	votes     votes
-	intents   aged[trust.Digest, ledger.Position] // where each intent stands first
-	claims    aged[ledger.Position, *validClaim]
+	intents   aged.Map[trust.Digest, ledger.Position] // where each intent stands first
+	claims    aged.Map[ledger.Position, *validClaim]
 	begun     time.Time // log time of the first event
 	late      bool      // it was not told the ledger's beginning
 	horizon   uint64    // claims at or before this sequence may be unknown
@@ -95,8 +96,8 @@ func (t *Teller) forget(f *ledger.Fold) {
 	t.book.Expire(f.LogTime().Add(-release.Bounds.MaxDeadline))
 	old := f.LogTime().Add(-release.Bounds.Memory)
 	t.votes.forget(old)
-	t.intents.forget(old, func(trust.Digest) {})
-	t.claims.forget(old, func(at ledger.Position) { t.horizon = max(t.horizon, at.Seq) })
+	t.intents.Forget(old, func(trust.Digest) {})
+	t.claims.Forget(old, func(at ledger.Position) { t.horizon = max(t.horizon, at.Seq) })
 }
 
 // single completes the line of a record that is no list.
@@ -127,10 +128,10 @@ func (t *Teller) tellIntents(rec ledger.Record, a Ahead) []Line {
 	}
 	return each(rec, func(at ledger.Position, item ledger.Item) Line {
 		in := intent(item.Digest, a.contents[at.Index])
-		if first, stands := t.intents.get(item.Digest); stands {
+		if first, stands := t.intents.Get(item.Digest); stands {
 			in.Resends = (*Position)(&first)
 		} else {
-			t.intents.add(item.Digest, at, rec.LogTime)
+			t.intents.Add(item.Digest, at, rec.LogTime)
 		}
 		return Line{Intent: in}
 	})
@@ -167,7 +168,7 @@ func (t *Teller) claim(f *ledger.Fold, rec ledger.Record, at ledger.Position, it
 		c.Void = schemas.ReasonCode(r.Void)
 	default:
 		c.Valid = true
-		t.claims.add(at, &validClaim{executor: rec.Signer.ID, intent: r.Intent}, rec.LogTime)
+		t.claims.Add(at, &validClaim{executor: rec.Signer.ID, intent: r.Intent}, rec.LogTime)
 	}
 	return c
 }
@@ -186,7 +187,7 @@ func (t *Teller) outcome(rec ledger.Record, item ledger.Item) *Outcome {
 	}
 	o := outcome(said)
 	at := ledger.PositionOf(said.GetClaim())
-	held, known := t.claims.get(at)
+	held, known := t.claims.Get(at)
 	switch {
 	case !known:
 		o.Rogue = at.Seq > t.horizon

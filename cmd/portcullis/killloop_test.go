@@ -8,7 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -180,27 +179,7 @@ func (l *killLoop) startAll() {
 	for _, part := range []string{"server", "sentinel", "enforcer", "executor"} {
 		l.start(part)
 	}
-	ctx, log := l.t.Context(), slog.New(slog.DiscardHandler)
-	load := func(name string) *fabric.Member {
-		m, err := l.fabric.Load(pb.Role_ROLE_AGENT, name, trust.Digest{})
-		must(l.t, err)
-		return m
-	}
-	connect := func(m *fabric.Member) *streams.Conn {
-		conn, err := l.broker.Connect(ctx, m, log)
-		must(l.t, err)
-		l.t.Cleanup(conn.Close)
-		return conn
-	}
-	var err error
-	scout := load("scout")
-	l.scout, err = zone.Agent(ctx, connect(scout), scout, log)
-	must(l.t, err)
-	l.t.Cleanup(l.scout.Close)
-	l.stray = connect(load("mallory"))
-	l.reader, err = zone.ConnectReader(ctx, l.fabric, l.broker, log)
-	must(l.t, err)
-	l.t.Cleanup(l.reader.Close)
+	l.connect()
 }
 
 // round kills one part at a random moment and starts it again. The first rounds

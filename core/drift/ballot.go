@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/portcullis-dev/portcullis/core/aged"
 	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/core/verdict"
@@ -14,7 +15,7 @@ import (
 // ballots holds what was decided in each round, for as long as a claim could
 // rest on it.
 type ballots struct {
-	rounds  recent[verdict.Round, *ballot]
+	rounds  aged.Map[verdict.Round, *ballot]
 	votes   *verdict.Tally // of releases that have verdicts derived again
 	derives bool           // somebody derives verdicts again
 	other   time.Time      // log time when a quorum last recorded what was not derived
@@ -35,17 +36,18 @@ const maxBallots = 1 << 16
 func newBallots() ballots { return ballots{votes: verdict.NewTally()} }
 
 func (b *ballots) of(f *ledger.Fold, round verdict.Round) *ballot {
-	held, known := b.rounds.get(round)
+	held, known := b.rounds.Get(round)
 	if !known {
 		held = new(ballot)
-		b.rounds.add(round, held, f.LogTime())
+		b.rounds.Add(round, held, f.LogTime())
 	}
 	return held
 }
 
 func (b *ballots) expire(f *ledger.Fold) {
 	if release := f.Governance().Release(); release != nil {
-		b.rounds.forget(f.LogTime().Add(-release.Bounds.MaxDeadline), maxBallots, b.votes.Forget)
+		b.rounds.Forget(f.LogTime().Add(-release.Bounds.MaxDeadline), b.votes.Forget)
+		b.rounds.Trim(maxBallots, b.votes.Forget)
 	}
 }
 

@@ -3,6 +3,7 @@ package drift
 import (
 	"time"
 
+	"github.com/portcullis-dev/portcullis/core/aged"
 	"github.com/portcullis-dev/portcullis/core/governance"
 	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/permit"
@@ -15,7 +16,7 @@ import (
 type claims struct {
 	book    *permit.Book
 	open    map[ledger.Position]*claim
-	done    recent[ledger.Position, *claim]
+	done    aged.Map[ledger.Position, *claim]
 	begun   time.Time // log time of the first record
 	middle  bool      // the feed began after the ledger's first record
 	horizon uint64    // claims at or before this sequence may be unknown
@@ -54,7 +55,9 @@ func (c *claims) expire(f *ledger.Fold) {
 	c.sleep(f)
 	c.book.Expire(f.LogTime())
 	if release := f.Governance().Release(); release != nil {
-		c.done.forget(f.LogTime().Add(-release.Bounds.Memory), maxClaims, func(at ledger.Position) { c.horizon = max(c.horizon, at.Seq) })
+		unknown := func(at ledger.Position) { c.horizon = max(c.horizon, at.Seq) }
+		c.done.Forget(f.LogTime().Add(-release.Bounds.Memory), unknown)
+		c.done.Trim(maxClaims, unknown)
 	}
 }
 
@@ -112,7 +115,7 @@ func (c *claims) add(f *ledger.Fold, r permit.Ruling) {
 // was one.
 func (c *claims) find(at ledger.Position) (one *claim, unknown bool) {
 	if one = c.open[at]; one == nil {
-		one, _ = c.done.get(at)
+		one, _ = c.done.Get(at)
 	}
 	return one, one == nil && at.Seq <= c.horizon
 }

@@ -66,7 +66,7 @@ func (c *claims) conclude(f *ledger.Fold, signer trust.Identity, item ledger.Ite
 	case one.outcome.IsZero():
 		one.outcome = item.Digest
 		delete(c.open, at)
-		c.done.add(at, one, f.LogTime())
+		c.done.Add(at, one, f.LogTime())
 	case one.outcome != item.Digest:
 		return one, fmt.Sprintf("claim %s has another outcome already", at)
 	}

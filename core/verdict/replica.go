@@ -3,8 +3,8 @@ package verdict
 import (
 	"bytes"
 	"fmt"
-	"time"
 
+	"github.com/portcullis-dev/portcullis/core/aged"
 	"github.com/portcullis-dev/portcullis/core/governance"
 	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/policy"
@@ -20,13 +20,7 @@ type Replica struct {
 	cfg   ReplicaConfig
 	state *State
 	rules *Rules
-	own   map[Round]trust.Digest // decisions derived, until forgotten
-	age   []agedRound            // oldest first
-}
-
-type agedRound struct {
-	round Round
-	at    time.Time // log time
+	own   aged.Map[Round, trust.Digest] // decisions derived, until forgotten
 }
 
 // ReplicaConfig is where a replica begins. The zero value begins with the
@@ -39,11 +33,17 @@ type ReplicaConfig struct {
 	// Rules, if set, gives the rules to decide by instead of the release in force:
 	// what would another release have done?
 	Rules func(inForce *governance.Release) *Rules
+	// Forgotten, if set, is told of each round whose decision Own does not know any
+	// more: no claim can rest on it.
+	Forgotten func(Round)
 }
 
 // NewReplica starts before the first record that it is given.
 func NewReplica(cfg ReplicaConfig) *Replica {
-	return &Replica{cfg: cfg, state: NewState(), own: make(map[Round]trust.Digest)}
+	if cfg.Forgotten == nil {
+		cfg.Forgotten = func(Round) {}
+	}
+	return &Replica{cfg: cfg, state: NewState()}
 }
 
 // Derived is one decision that a replica derived itself.
@@ -109,8 +109,7 @@ func (r *Replica) Step(f *ledger.Fold, rec ledger.Record, contents []Content) ([
 // Own is the digest of the decision that this replica derived in a round;
 // derived is false if it was not asked, took it from the past, or has forgotten.
 func (r *Replica) Own(round Round) (digest trust.Digest, derived bool) {
-	digest, derived = r.own[round]
-	return digest, derived
+	return r.own.Get(round)
 }
 
 func (r *Replica) unreadable(f *ledger.Fold, rules *Rules, rec ledger.Record) ([]Derived, error) {
@@ -185,18 +184,11 @@ func (r *Replica) conclude(f *ledger.Fold, rules *Rules, all []Derived, d *pb.De
 		return nil, fmt.Errorf("verdict: encoding the decision on %s: %w", ledger.PositionOf(d.GetIntent()), err)
 	}
 	one := Derived{Round: RoundOf(d), Decision: d, Data: data, Digest: trust.DigestOf(data), Rules: rules, request: request}
-	r.own[one.Round] = one.Digest
-	r.age = append(r.age, agedRound{one.Round, f.LogTime()})
+	r.own.Add(one.Round, one.Digest, f.LogTime())
 	return append(all, one), nil
 }
 
 // forget drops own decisions on which no claim can rest any more.
 func (r *Replica) forget(f *ledger.Fold) {
-	limit := f.LogTime().Add(-f.Governance().Release().Bounds.MaxDeadline)
-	n := 0
-	for n < len(r.age) && r.age[n].at.Before(limit) {
-		delete(r.own, r.age[n].round)
-		n++
-	}
-	r.age = r.age[n:]
+	r.own.Forget(f.LogTime().Add(-f.Governance().Release().Bounds.MaxDeadline), r.cfg.Forgotten)
 }
