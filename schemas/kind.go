@@ -62,7 +62,7 @@ const (
 
 var enrolled = []pb.Role{
 	pb.Role_ROLE_AGENT, pb.Role_ROLE_ENFORCER, pb.Role_ROLE_EXECUTOR, pb.Role_ROLE_SENTINEL,
-	pb.Role_ROLE_APPROVER, pb.Role_ROLE_RECORDER,
+	pb.Role_ROLE_APPROVER, pb.Role_ROLE_RECORDER, pb.Role_ROLE_AUDITOR,
 }
 
 var kinds = []KindInfo{
@@ -93,7 +93,7 @@ var kinds = []KindInfo{
 	{
 		KindGovernance, "governance", mediaPrefix + "governance" + mediaSuffix, "fabric", TokenNone, false,
 		[]pb.Role{pb.Role_ROLE_GOVERNOR, pb.Role_ROLE_SENTINEL},
-		"portcullis.v1.Governance", "Genesis, releases, halts, resumes, revocations and trips.",
+		"portcullis.v1.Governance", "Genesis, releases, halts, resumes, revocations, trips, losses and seals.",
 	},
 	{
 		KindApproval, "approval", mediaPrefix + "approval" + mediaSuffix, "fabric", TokenNone, false,
@@ -107,13 +107,13 @@ var kinds = []KindInfo{
 	},
 	{
 		KindHeartbeat, "heartbeat", mediaPrefix + "heartbeat" + mediaSuffix, "heartbeat", TokenInstance, false,
-		[]pb.Role{pb.Role_ROLE_ENFORCER, pb.Role_ROLE_EXECUTOR, pb.Role_ROLE_SENTINEL, pb.Role_ROLE_RECORDER},
+		[]pb.Role{pb.Role_ROLE_ENFORCER, pb.Role_ROLE_EXECUTOR, pb.Role_ROLE_SENTINEL, pb.Role_ROLE_RECORDER, pb.Role_ROLE_AUDITOR},
 		"portcullis.v1.Heartbeat", "A participant's statement of its own state; not on the ledger.",
 	},
 	{
 		KindCheckpoint, "checkpoint", "text/plain", "checkpoint", TokenNone, false,
 		[]pb.Role{pb.Role_ROLE_RECORDER, pb.Role_ROLE_WITNESS},
-		"", "A C2SP signed note over the ledger's Merkle tree.",
+		"", "A C2SP signed note over the ledger's Merkle tree, as text.",
 	},
 	{
 		KindAnswer, "answer", mediaPrefix + "answers" + mediaSuffix, "answer", TokenRecipient, true,

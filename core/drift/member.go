@@ -27,6 +27,7 @@ type member struct {
 	build   streak // its build or configuration is not attested
 	clock   clock
 	lag     lag
+	reports []*pb.Finding // what it found itself, of whatever rule
 }
 
 // life is one incarnation of a participant, as its newest heartbeat told.
@@ -84,6 +85,7 @@ func (w *Watch) Heartbeat(f *ledger.Fold, beat *pb.Heartbeat, from trust.Credent
 	}
 	w.compareState(f, m, beat)
 	w.compareHead(f, m, beat, received)
+	m.reports = beat.GetFindings()
 	m.release.note(m.otherRelease(release, beat), received)
 	m.build.note(m.unattested(f, release, beat, from), received)
 	m.clock.note(release, w.settings[schemas.DriftClockSkew].threshold, beat.GetClock().AsTime(), stored, received)

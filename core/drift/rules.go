@@ -27,10 +27,10 @@ var rules = []rule{
 	{schemas.DriftBuildUnattested, unattested},
 	{schemas.DriftClockSkew, skewed},
 	{schemas.DriftLagExceeded, lagging},
-	{schemas.DriftCheckpointFork, events(schemas.DriftCheckpointFork)},
+	{schemas.DriftCheckpointFork, reported(schemas.DriftCheckpointFork, pb.Role_ROLE_RECORDER)},
 	{schemas.DriftOutcomeRogue, events(schemas.DriftOutcomeRogue)},
 	{schemas.DriftClaimStuck, stuck},
-	{schemas.DriftReplayMismatch, events(schemas.DriftReplayMismatch)},
+	{schemas.DriftReplayMismatch, reported(schemas.DriftReplayMismatch, pb.Role_ROLE_AUDITOR)},
 	{schemas.DriftReleaseStale, stale},
 }
 
@@ -49,7 +49,7 @@ type setting struct {
 	threshold time.Duration
 	warnOnly  bool
 	scope     pb.DriftScope
-	off       bool // a rule that runs only when listed, and is not
+	off       bool // a rule that sentinels judge themselves only when it is listed, and is not
 }
 
 // settingsOf completes a release's drift rules with the table's defaults.

@@ -115,6 +115,8 @@ func (w *Watch) governed(f *ledger.Fold, rec ledger.Record) {
 		w.claims.settle(w, gov, f.LogTime(), lifted)
 	case *pb.Governance_Revoke:
 		w.dismiss(gov)
+	case *pb.Governance_Loss:
+		w.trees = newTrees() // another tree begins
 	default:
 	}
 }
@@ -148,9 +150,6 @@ func (w *Watch) Findings(f *ledger.Fold, now time.Time) []Finding {
 	var all []Finding
 	for _, r := range rules {
 		set := w.settings[r.name]
-		if set.off {
-			continue
-		}
 		m := moment{gov: gov, release: release, set: set, logTime: f.LogTime(), deaf: w.deaf(release, now)}
 		all = append(all, weigh(r.name, set, gov, r.judge(w, m))...)
 	}

@@ -62,6 +62,9 @@ func (s *State) dispatch(r Record, id trust.Digest, record *pb.Governance) error
 	if named, ok := trust.DigestFrom(record.GetLedger()); !ok || named != s.ledger {
 		return schemas.Refuse(pb.Reason_REASON_NOISE_LEDGER, "it is for ledger %s, this is %s", named.Short(), s.ledger.Short())
 	}
+	if s.sealed {
+		return schemas.Refuse(pb.Reason_REASON_NOISE_CHAIN, "the ledger is sealed")
+	}
 	switch x := record.GetRecord().(type) {
 	case *pb.Governance_Release:
 		return s.applyRelease(r, id, x.Release)
@@ -75,6 +78,10 @@ func (s *State) dispatch(r Record, id trust.Digest, record *pb.Governance) error
 		return s.applyResume(r, x.Resume)
 	case *pb.Governance_Revoke:
 		return s.applyRevoke(r, x.Revoke)
+	case *pb.Governance_Loss:
+		return s.applyLoss(r, x.Loss)
+	case *pb.Governance_Seal:
+		return s.applySeal(r)
 	default:
 		return schemas.Refuse(pb.Reason_REASON_NOISE_RECORD, "governance record of unknown kind %T", x)
 	}
@@ -194,6 +201,27 @@ func (s *State) applyRevoke(r Record, p *pb.Revoke) error {
 	}
 	s.revoked[key] = true
 	s.governors = s.withoutRevoked(s.governors)
+	return nil
+}
+
+// applyLoss takes a loss that can be one: what was kept is shorter than what was
+// lost, and not longer than the ledger is here.
+func (s *State) applyLoss(r Record, p *pb.Loss) error {
+	if p.GetKept() >= p.GetLost().GetSize() || p.GetKept() >= r.Sequence {
+		return schemas.Refuse(pb.Reason_REASON_NOISE_CHAIN, "a loss that kept %d of %d records, at position %d", p.GetKept(), p.GetLost().GetSize(), r.Sequence)
+	}
+	if err := threshold(r.Envelope, s.governors, s.thresholds.GetResume()); err != nil {
+		return err
+	}
+	s.losses = append(s.losses, p)
+	return nil
+}
+
+func (s *State) applySeal(r Record) error {
+	if err := threshold(r.Envelope, s.governors, s.thresholds.GetRelease()); err != nil {
+		return err
+	}
+	s.sealed = true
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/portcullis-dev/portcullis/core/lineage"
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/schemas"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
@@ -179,12 +180,33 @@ func (r *Release) indexDirectory() (errs []error) {
 			}
 		}
 		r.identities[identityKey{p.GetRole(), p.GetName()}] = e
+		if err := lineage.CheckIdentity(p); err != nil {
+			errs = append(errs, fmt.Errorf("directory: %s: %w", p.GetName(), err))
+		}
 	}
+	errs = append(errs, r.checkWitnesses()...)
 	for _, names := range r.servers {
 		slices.Sort(names)
 	}
 	if k := int(r.Proto.GetDecisionThreshold()); k < 1 || len(ranks) < k {
 		errs = append(errs, fmt.Errorf("decision_threshold %d needs at least as many enforcers, the directory has %d", k, len(ranks)))
+	}
+	return errs
+}
+
+// checkWitnesses demands that as many distinct keys can cosign as must.
+func (r *Release) checkWitnesses() (errs []error) {
+	keys := map[string]bool{}
+	for _, p := range r.Proto.GetDirectory() {
+		if p.GetVerifier() != "" {
+			if keys[p.GetVerifier()] {
+				errs = append(errs, fmt.Errorf("directory: %s: another witness has its verifier", p.GetName()))
+			}
+			keys[p.GetVerifier()] = true
+		}
+	}
+	if n := r.Proto.GetWitnessThreshold(); int(n) > len(keys) {
+		errs = append(errs, fmt.Errorf("witness_threshold %d needs as many witnesses with a verifier, the directory has %d", n, len(keys)))
 	}
 	return errs
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/portcullis-dev/portcullis/core/lineage"
 	"github.com/portcullis-dev/portcullis/core/trust"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 )
@@ -27,6 +28,9 @@ type State struct {
 	chain   []trust.Digest        // digest of head n at n-1
 	applied map[trust.Digest]bool // payloads that were accepted: none is twice
 	resumed uint64                // sequence of the newest Resume; 0 if none
+
+	losses []*pb.Loss // that governors have signed for, in order
+	sealed bool
 }
 
 // Halt is a halt or a trip that is in force.
@@ -72,10 +76,13 @@ func (s *State) Epoch() uint64 { return s.head.Number }
 func (s *State) Release() *Release { return s.release }
 
 // Halted returns the oldest halt in force that covers the target; before the
-// first release everything is halted.
+// first release, and once the ledger is sealed, everything is halted.
 func (s *State) Halted(t Target) (Halt, bool) {
-	if s.release == nil {
+	switch {
+	case s.release == nil:
 		return Halt{Reason: "no release is in force"}, true
+	case s.sealed:
+		return Halt{Reason: "the ledger is sealed"}, true
 	}
 	for _, h := range s.Halts() {
 		if covers(h.Scope, t) {
@@ -115,3 +122,28 @@ func (s *State) Resumed() uint64 { return s.resumed }
 
 // Applied reports whether the record with this id took effect.
 func (s *State) Applied(id trust.Digest) bool { return s.applied[id] }
+
+// Losses are what governors have said that the ledger lost, in order. Each began
+// a new tree over it (see core/lineage).
+func (s *State) Losses() []*pb.Loss { return s.losses }
+
+// Sealed reports whether the ledger is sealed: nothing is allowed and nothing
+// governs any more.
+func (s *State) Sealed() bool { return s.sealed }
+
+// LogKeys are whose checkpoints of this ledger count now, by the release in force
+// and without whoever is revoked. Before the first release nobody's do.
+func (s *State) LogKeys() (*lineage.Keys, error) {
+	origin := lineage.Origin(s.trustDomain, s.zone, s.ledger, len(s.losses))
+	if s.release == nil {
+		return lineage.NewKeys(origin, nil, 0)
+	}
+	var standing []*pb.Identity
+	for _, p := range s.release.Proto.GetDirectory() {
+		id := trust.Identity{TrustDomain: s.trustDomain, Zone: s.zone, Role: p.GetRole(), Name: p.GetName()}
+		if !s.banned[id.String()] {
+			standing = append(standing, p)
+		}
+	}
+	return lineage.NewKeys(origin, standing, s.release.Proto.GetWitnessThreshold())
+}

@@ -25,6 +25,9 @@ type Content struct {
 	Defect pb.Reason
 }
 
+// minArguments is the shortest JSON object.
+const minArguments = len("{}")
+
 // Read decodes one item against the schema. It is safe for concurrent use.
 func Read(item []byte) Content {
 	intent := new(pb.Intent)
@@ -36,6 +39,8 @@ func Read(item []byte) Content {
 		return Content{Defect: pb.Reason_REASON_INTENT_INVALID}
 	case err != nil:
 		return Content{Defect: pb.Reason_REASON_INTENT_MALFORMED}
+	case (intent.GetSealed() == nil) != (len(intent.GetArguments()) >= minArguments):
+		return Content{Defect: pb.Reason_REASON_INTENT_INVALID}
 	case trust.DigestOf(intent.GetArguments()) != trust.DigestIn(intent.GetArgumentsDigest()):
 		return Content{Intent: intent, Defect: pb.Reason_REASON_ARGUMENTS_DIGEST}
 	default:

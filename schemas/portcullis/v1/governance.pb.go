@@ -102,6 +102,8 @@ type Governance struct {
 	//	*Governance_Resume
 	//	*Governance_Revoke
 	//	*Governance_Trip
+	//	*Governance_Loss
+	//	*Governance_Seal
 	Record        isGovernance_Record `protobuf_oneof:"record"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -212,6 +214,24 @@ func (x *Governance) GetTrip() *Trip {
 	return nil
 }
 
+func (x *Governance) GetLoss() *Loss {
+	if x != nil {
+		if x, ok := x.Record.(*Governance_Loss); ok {
+			return x.Loss
+		}
+	}
+	return nil
+}
+
+func (x *Governance) GetSeal() *Seal {
+	if x != nil {
+		if x, ok := x.Record.(*Governance_Seal); ok {
+			return x.Seal
+		}
+	}
+	return nil
+}
+
 type isGovernance_Record interface {
 	isGovernance_Record()
 }
@@ -240,6 +260,14 @@ type Governance_Trip struct {
 	Trip *Trip `protobuf:"bytes,8,opt,name=trip,proto3,oneof"`
 }
 
+type Governance_Loss struct {
+	Loss *Loss `protobuf:"bytes,9,opt,name=loss,proto3,oneof"`
+}
+
+type Governance_Seal struct {
+	Seal *Seal `protobuf:"bytes,10,opt,name=seal,proto3,oneof"`
+}
+
 func (*Governance_Genesis) isGovernance_Record() {}
 
 func (*Governance_Release) isGovernance_Record() {}
@@ -252,15 +280,21 @@ func (*Governance_Revoke) isGovernance_Record() {}
 
 func (*Governance_Trip) isGovernance_Record() {}
 
+func (*Governance_Loss) isGovernance_Record() {}
+
+func (*Governance_Seal) isGovernance_Record() {}
+
 // Genesis is the first record of a ledger. The SHA-256 of its payload is the
 // ledger's identity, pinned by every participant.
 type Genesis struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	TrustDomain   string                 `protobuf:"bytes,1,opt,name=trust_domain,json=trustDomain,proto3" json:"trust_domain,omitempty"`
-	Zone          string                 `protobuf:"bytes,2,opt,name=zone,proto3" json:"zone,omitempty"`
-	Governors     []*Governor            `protobuf:"bytes,3,rep,name=governors,proto3" json:"governors,omitempty"`
-	Thresholds    *GovernorThresholds    `protobuf:"bytes,4,opt,name=thresholds,proto3" json:"thresholds,omitempty"`
-	Created       *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=created,proto3" json:"created,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	TrustDomain string                 `protobuf:"bytes,1,opt,name=trust_domain,json=trustDomain,proto3" json:"trust_domain,omitempty"`
+	Zone        string                 `protobuf:"bytes,2,opt,name=zone,proto3" json:"zone,omitempty"`
+	Governors   []*Governor            `protobuf:"bytes,3,rep,name=governors,proto3" json:"governors,omitempty"`
+	Thresholds  *GovernorThresholds    `protobuf:"bytes,4,opt,name=thresholds,proto3" json:"thresholds,omitempty"`
+	Created     *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=created,proto3" json:"created,omitempty"`
+	// The sealed ledger that this one continues; absent for a first one.
+	Continues     *Continues `protobuf:"bytes,6,opt,name=continues,proto3" json:"continues,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -330,6 +364,68 @@ func (x *Genesis) GetCreated() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Genesis) GetContinues() *Continues {
+	if x != nil {
+		return x.Continues
+	}
+	return nil
+}
+
+// Continues names the sealed ledger before this one, as its recorder saw it last.
+type Continues struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Digest of its genesis record.
+	Ledger []byte `protobuf:"bytes,1,opt,name=ledger,proto3" json:"ledger,omitempty"`
+	// Its last checkpoint, a C2SP signed note with all its cosignatures.
+	Checkpoint    []byte `protobuf:"bytes,2,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Continues) Reset() {
+	*x = Continues{}
+	mi := &file_portcullis_v1_governance_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Continues) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Continues) ProtoMessage() {}
+
+func (x *Continues) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_v1_governance_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Continues.ProtoReflect.Descriptor instead.
+func (*Continues) Descriptor() ([]byte, []int) {
+	return file_portcullis_v1_governance_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Continues) GetLedger() []byte {
+	if x != nil {
+		return x.Ledger
+	}
+	return nil
+}
+
+func (x *Continues) GetCheckpoint() []byte {
+	if x != nil {
+		return x.Checkpoint
+	}
+	return nil
+}
+
 // Scope is what a halt covers.
 type Scope struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -344,7 +440,7 @@ type Scope struct {
 
 func (x *Scope) Reset() {
 	*x = Scope{}
-	mi := &file_portcullis_v1_governance_proto_msgTypes[2]
+	mi := &file_portcullis_v1_governance_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -356,7 +452,7 @@ func (x *Scope) String() string {
 func (*Scope) ProtoMessage() {}
 
 func (x *Scope) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_v1_governance_proto_msgTypes[2]
+	mi := &file_portcullis_v1_governance_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -369,7 +465,7 @@ func (x *Scope) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Scope.ProtoReflect.Descriptor instead.
 func (*Scope) Descriptor() ([]byte, []int) {
-	return file_portcullis_v1_governance_proto_rawDescGZIP(), []int{2}
+	return file_portcullis_v1_governance_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Scope) GetKind() ScopeKind {
@@ -404,7 +500,7 @@ type Halt struct {
 
 func (x *Halt) Reset() {
 	*x = Halt{}
-	mi := &file_portcullis_v1_governance_proto_msgTypes[3]
+	mi := &file_portcullis_v1_governance_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -416,7 +512,7 @@ func (x *Halt) String() string {
 func (*Halt) ProtoMessage() {}
 
 func (x *Halt) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_v1_governance_proto_msgTypes[3]
+	mi := &file_portcullis_v1_governance_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -429,7 +525,7 @@ func (x *Halt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Halt.ProtoReflect.Descriptor instead.
 func (*Halt) Descriptor() ([]byte, []int) {
-	return file_portcullis_v1_governance_proto_rawDescGZIP(), []int{3}
+	return file_portcullis_v1_governance_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Halt) GetScope() *Scope {
@@ -458,7 +554,7 @@ type Resume struct {
 
 func (x *Resume) Reset() {
 	*x = Resume{}
-	mi := &file_portcullis_v1_governance_proto_msgTypes[4]
+	mi := &file_portcullis_v1_governance_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -470,7 +566,7 @@ func (x *Resume) String() string {
 func (*Resume) ProtoMessage() {}
 
 func (x *Resume) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_v1_governance_proto_msgTypes[4]
+	mi := &file_portcullis_v1_governance_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -483,7 +579,7 @@ func (x *Resume) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resume.ProtoReflect.Descriptor instead.
 func (*Resume) Descriptor() ([]byte, []int) {
-	return file_portcullis_v1_governance_proto_rawDescGZIP(), []int{4}
+	return file_portcullis_v1_governance_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Resume) GetHalts() [][]byte {
@@ -515,7 +611,7 @@ type Revoke struct {
 
 func (x *Revoke) Reset() {
 	*x = Revoke{}
-	mi := &file_portcullis_v1_governance_proto_msgTypes[5]
+	mi := &file_portcullis_v1_governance_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -527,7 +623,7 @@ func (x *Revoke) String() string {
 func (*Revoke) ProtoMessage() {}
 
 func (x *Revoke) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_v1_governance_proto_msgTypes[5]
+	mi := &file_portcullis_v1_governance_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -540,7 +636,7 @@ func (x *Revoke) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revoke.ProtoReflect.Descriptor instead.
 func (*Revoke) Descriptor() ([]byte, []int) {
-	return file_portcullis_v1_governance_proto_rawDescGZIP(), []int{5}
+	return file_portcullis_v1_governance_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Revoke) GetSubject() isRevoke_Subject {
@@ -607,7 +703,7 @@ type Trip struct {
 
 func (x *Trip) Reset() {
 	*x = Trip{}
-	mi := &file_portcullis_v1_governance_proto_msgTypes[6]
+	mi := &file_portcullis_v1_governance_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -619,7 +715,7 @@ func (x *Trip) String() string {
 func (*Trip) ProtoMessage() {}
 
 func (x *Trip) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_v1_governance_proto_msgTypes[6]
+	mi := &file_portcullis_v1_governance_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -632,7 +728,7 @@ func (x *Trip) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Trip.ProtoReflect.Descriptor instead.
 func (*Trip) Descriptor() ([]byte, []int) {
-	return file_portcullis_v1_governance_proto_rawDescGZIP(), []int{6}
+	return file_portcullis_v1_governance_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Trip) GetRule() string {
@@ -663,11 +759,123 @@ func (x *Trip) GetSubject() string {
 	return ""
 }
 
+// Loss says that governors know what the ledger lost: it is behind its last
+// checkpoint, or differs from it. m of n governors, as many as a resume needs.
+// From here on the recorder begins a new tree, over what is there now.
+type Loss struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The last checkpoint that was signed before the loss.
+	Lost *CheckpointHead `protobuf:"bytes,1,opt,name=lost,proto3" json:"lost,omitempty"`
+	// How many records from the first on are the same now as in that tree. What
+	// stood after them is lost.
+	Kept          uint64 `protobuf:"varint,2,opt,name=kept,proto3" json:"kept,omitempty"`
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Loss) Reset() {
+	*x = Loss{}
+	mi := &file_portcullis_v1_governance_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Loss) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Loss) ProtoMessage() {}
+
+func (x *Loss) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_v1_governance_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Loss.ProtoReflect.Descriptor instead.
+func (*Loss) Descriptor() ([]byte, []int) {
+	return file_portcullis_v1_governance_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Loss) GetLost() *CheckpointHead {
+	if x != nil {
+		return x.Lost
+	}
+	return nil
+}
+
+func (x *Loss) GetKept() uint64 {
+	if x != nil {
+		return x.Kept
+	}
+	return 0
+}
+
+func (x *Loss) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// Seal ends the ledger: after it everything is halted, for good, and no governance
+// record takes effect. m of n governors, as many as a release needs.
+type Seal struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reason        string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Seal) Reset() {
+	*x = Seal{}
+	mi := &file_portcullis_v1_governance_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Seal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Seal) ProtoMessage() {}
+
+func (x *Seal) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_v1_governance_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Seal.ProtoReflect.Descriptor instead.
+func (*Seal) Descriptor() ([]byte, []int) {
+	return file_portcullis_v1_governance_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Seal) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 var File_portcullis_v1_governance_proto protoreflect.FileDescriptor
 
 const file_portcullis_v1_governance_proto_rawDesc = "" +
 	"\n" +
-	"\x1eportcullis/v1/governance.proto\x12\rportcullis.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bportcullis/v1/release.proto\"\xf7\x02\n" +
+	"\x1eportcullis/v1/governance.proto\x12\rportcullis.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19portcullis/v1/pulse.proto\x1a\x1bportcullis/v1/release.proto\"\xcd\x03\n" +
 	"\n" +
 	"Governance\x12\x1f\n" +
 	"\x06ledger\x18\x01 \x01(\fB\a\xbaH\x04z\x02\x18 R\x06ledger\x12\x17\n" +
@@ -677,8 +885,11 @@ const file_portcullis_v1_governance_proto_rawDesc = "" +
 	"\x04halt\x18\x05 \x01(\v2\x13.portcullis.v1.HaltH\x00R\x04halt\x12/\n" +
 	"\x06resume\x18\x06 \x01(\v2\x15.portcullis.v1.ResumeH\x00R\x06resume\x12/\n" +
 	"\x06revoke\x18\a \x01(\v2\x15.portcullis.v1.RevokeH\x00R\x06revoke\x12)\n" +
-	"\x04trip\x18\b \x01(\v2\x13.portcullis.v1.TripH\x00R\x04tripB\x0f\n" +
-	"\x06record\x12\x05\xbaH\x02\b\x01\"\xc5\x02\n" +
+	"\x04trip\x18\b \x01(\v2\x13.portcullis.v1.TripH\x00R\x04trip\x12)\n" +
+	"\x04loss\x18\t \x01(\v2\x13.portcullis.v1.LossH\x00R\x04loss\x12)\n" +
+	"\x04seal\x18\n" +
+	" \x01(\v2\x13.portcullis.v1.SealH\x00R\x04sealB\x0f\n" +
+	"\x06record\x12\x05\xbaH\x02\b\x01\"\xfd\x02\n" +
 	"\aGenesis\x12-\n" +
 	"\ftrust_domain\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\vtrustDomain\x12?\n" +
@@ -688,7 +899,13 @@ const file_portcullis_v1_governance_proto_rawDesc = "" +
 	"\n" +
 	"thresholds\x18\x04 \x01(\v2!.portcullis.v1.GovernorThresholdsB\x06\xbaH\x03\xc8\x01\x01R\n" +
 	"thresholds\x12<\n" +
-	"\acreated\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\acreated\"\x84\x01\n" +
+	"\acreated\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\acreated\x126\n" +
+	"\tcontinues\x18\x06 \x01(\v2\x18.portcullis.v1.ContinuesR\tcontinues\"Y\n" +
+	"\tContinues\x12\x1f\n" +
+	"\x06ledger\x18\x01 \x01(\fB\a\xbaH\x04z\x02h R\x06ledger\x12+\n" +
+	"\n" +
+	"checkpoint\x18\x02 \x01(\fB\v\xbaH\bz\x06\x10\x01\x18\x80\x80\x04R\n" +
+	"checkpoint\"\x84\x01\n" +
 	"\x05Scope\x128\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x18.portcullis.v1.ScopeKindB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12\x1e\n" +
@@ -714,7 +931,15 @@ const file_portcullis_v1_governance_proto_rawDesc = "" +
 	"\x05scope\x18\x02 \x01(\v2\x14.portcullis.v1.ScopeB\x06\xbaH\x03\xc8\x01\x01R\x05scope\x12\"\n" +
 	"\x06detail\x18\x03 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x10R\x06detail\x12\"\n" +
-	"\asubject\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\asubject*\xac\x01\n" +
+	"\asubject\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\asubject\"y\n" +
+	"\x04Loss\x129\n" +
+	"\x04lost\x18\x01 \x01(\v2\x1d.portcullis.v1.CheckpointHeadB\x06\xbaH\x03\xc8\x01\x01R\x04lost\x12\x12\n" +
+	"\x04kept\x18\x02 \x01(\x04R\x04kept\x12\"\n" +
+	"\x06reason\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\bR\x06reason\"*\n" +
+	"\x04Seal\x12\"\n" +
+	"\x06reason\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\bR\x06reason*\xac\x01\n" +
 	"\tScopeKind\x12\x1a\n" +
 	"\x16SCOPE_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11SCOPE_KIND_GLOBAL\x10\x01\x12\x13\n" +
@@ -737,39 +962,47 @@ func file_portcullis_v1_governance_proto_rawDescGZIP() []byte {
 }
 
 var file_portcullis_v1_governance_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_portcullis_v1_governance_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_portcullis_v1_governance_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_portcullis_v1_governance_proto_goTypes = []any{
 	(ScopeKind)(0),                // 0: portcullis.v1.ScopeKind
 	(*Governance)(nil),            // 1: portcullis.v1.Governance
 	(*Genesis)(nil),               // 2: portcullis.v1.Genesis
-	(*Scope)(nil),                 // 3: portcullis.v1.Scope
-	(*Halt)(nil),                  // 4: portcullis.v1.Halt
-	(*Resume)(nil),                // 5: portcullis.v1.Resume
-	(*Revoke)(nil),                // 6: portcullis.v1.Revoke
-	(*Trip)(nil),                  // 7: portcullis.v1.Trip
-	(*Release)(nil),               // 8: portcullis.v1.Release
-	(*Governor)(nil),              // 9: portcullis.v1.Governor
-	(*GovernorThresholds)(nil),    // 10: portcullis.v1.GovernorThresholds
-	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	(*Continues)(nil),             // 3: portcullis.v1.Continues
+	(*Scope)(nil),                 // 4: portcullis.v1.Scope
+	(*Halt)(nil),                  // 5: portcullis.v1.Halt
+	(*Resume)(nil),                // 6: portcullis.v1.Resume
+	(*Revoke)(nil),                // 7: portcullis.v1.Revoke
+	(*Trip)(nil),                  // 8: portcullis.v1.Trip
+	(*Loss)(nil),                  // 9: portcullis.v1.Loss
+	(*Seal)(nil),                  // 10: portcullis.v1.Seal
+	(*Release)(nil),               // 11: portcullis.v1.Release
+	(*Governor)(nil),              // 12: portcullis.v1.Governor
+	(*GovernorThresholds)(nil),    // 13: portcullis.v1.GovernorThresholds
+	(*timestamppb.Timestamp)(nil), // 14: google.protobuf.Timestamp
+	(*CheckpointHead)(nil),        // 15: portcullis.v1.CheckpointHead
 }
 var file_portcullis_v1_governance_proto_depIdxs = []int32{
 	2,  // 0: portcullis.v1.Governance.genesis:type_name -> portcullis.v1.Genesis
-	8,  // 1: portcullis.v1.Governance.release:type_name -> portcullis.v1.Release
-	4,  // 2: portcullis.v1.Governance.halt:type_name -> portcullis.v1.Halt
-	5,  // 3: portcullis.v1.Governance.resume:type_name -> portcullis.v1.Resume
-	6,  // 4: portcullis.v1.Governance.revoke:type_name -> portcullis.v1.Revoke
-	7,  // 5: portcullis.v1.Governance.trip:type_name -> portcullis.v1.Trip
-	9,  // 6: portcullis.v1.Genesis.governors:type_name -> portcullis.v1.Governor
-	10, // 7: portcullis.v1.Genesis.thresholds:type_name -> portcullis.v1.GovernorThresholds
-	11, // 8: portcullis.v1.Genesis.created:type_name -> google.protobuf.Timestamp
-	0,  // 9: portcullis.v1.Scope.kind:type_name -> portcullis.v1.ScopeKind
-	3,  // 10: portcullis.v1.Halt.scope:type_name -> portcullis.v1.Scope
-	3,  // 11: portcullis.v1.Trip.scope:type_name -> portcullis.v1.Scope
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	11, // 1: portcullis.v1.Governance.release:type_name -> portcullis.v1.Release
+	5,  // 2: portcullis.v1.Governance.halt:type_name -> portcullis.v1.Halt
+	6,  // 3: portcullis.v1.Governance.resume:type_name -> portcullis.v1.Resume
+	7,  // 4: portcullis.v1.Governance.revoke:type_name -> portcullis.v1.Revoke
+	8,  // 5: portcullis.v1.Governance.trip:type_name -> portcullis.v1.Trip
+	9,  // 6: portcullis.v1.Governance.loss:type_name -> portcullis.v1.Loss
+	10, // 7: portcullis.v1.Governance.seal:type_name -> portcullis.v1.Seal
+	12, // 8: portcullis.v1.Genesis.governors:type_name -> portcullis.v1.Governor
+	13, // 9: portcullis.v1.Genesis.thresholds:type_name -> portcullis.v1.GovernorThresholds
+	14, // 10: portcullis.v1.Genesis.created:type_name -> google.protobuf.Timestamp
+	3,  // 11: portcullis.v1.Genesis.continues:type_name -> portcullis.v1.Continues
+	0,  // 12: portcullis.v1.Scope.kind:type_name -> portcullis.v1.ScopeKind
+	4,  // 13: portcullis.v1.Halt.scope:type_name -> portcullis.v1.Scope
+	4,  // 14: portcullis.v1.Trip.scope:type_name -> portcullis.v1.Scope
+	15, // 15: portcullis.v1.Loss.lost:type_name -> portcullis.v1.CheckpointHead
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_portcullis_v1_governance_proto_init() }
@@ -777,6 +1010,7 @@ func file_portcullis_v1_governance_proto_init() {
 	if File_portcullis_v1_governance_proto != nil {
 		return
 	}
+	file_portcullis_v1_pulse_proto_init()
 	file_portcullis_v1_release_proto_init()
 	file_portcullis_v1_governance_proto_msgTypes[0].OneofWrappers = []any{
 		(*Governance_Genesis)(nil),
@@ -785,8 +1019,10 @@ func file_portcullis_v1_governance_proto_init() {
 		(*Governance_Resume)(nil),
 		(*Governance_Revoke)(nil),
 		(*Governance_Trip)(nil),
+		(*Governance_Loss)(nil),
+		(*Governance_Seal)(nil),
 	}
-	file_portcullis_v1_governance_proto_msgTypes[5].OneofWrappers = []any{
+	file_portcullis_v1_governance_proto_msgTypes[6].OneofWrappers = []any{
 		(*Revoke_KeyId)(nil),
 		(*Revoke_SpiffeId)(nil),
 	}
@@ -796,7 +1032,7 @@ func file_portcullis_v1_governance_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_portcullis_v1_governance_proto_rawDesc), len(file_portcullis_v1_governance_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   7,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -46,17 +46,20 @@ type Intent struct {
 	Action string `protobuf:"bytes,9,opt,name=action,proto3" json:"action,omitempty"`
 	// What is acted upon, in the tool's own terms (a path, a URL, an account).
 	Resource string `protobuf:"bytes,10,opt,name=resource,proto3" json:"resource,omitempty"`
-	// A JSON object (RFC 8259, I-JSON numbers).
+	// A JSON object (RFC 8259, I-JSON numbers); empty if `sealed` is there.
 	Arguments []byte `protobuf:"bytes,11,opt,name=arguments,proto3" json:"arguments,omitempty"`
-	// SHA-256 of arguments.
+	// SHA-256 of arguments; where they are sealed, of what is sealed.
 	ArgumentsDigest []byte `protobuf:"bytes,12,opt,name=arguments_digest,json=argumentsDigest,proto3" json:"arguments_digest,omitempty"`
 	// A JSON object of the environment as the agent states it; may be empty.
 	Context []byte `protobuf:"bytes,13,opt,name=context,proto3" json:"context,omitempty"`
 	// After this log time nothing may start.
 	Deadline *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=deadline,proto3" json:"deadline,omitempty"`
 	// W3C Trace Context.
-	TraceParent   string `protobuf:"bytes,15,opt,name=trace_parent,json=traceParent,proto3" json:"trace_parent,omitempty"`
-	TraceState    string `protobuf:"bytes,16,opt,name=trace_state,json=traceState,proto3" json:"trace_state,omitempty"`
+	TraceParent string `protobuf:"bytes,15,opt,name=trace_parent,json=traceParent,proto3" json:"trace_parent,omitempty"`
+	TraceState  string `protobuf:"bytes,16,opt,name=trace_state,json=traceState,proto3" json:"trace_state,omitempty"`
+	// The arguments, sealed, instead of `arguments`: one of the two must be there,
+	// which readers check (core/verdict).
+	Sealed        *Sealed `protobuf:"bytes,17,opt,name=sealed,proto3" json:"sealed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -203,6 +206,71 @@ func (x *Intent) GetTraceState() string {
 	return ""
 }
 
+func (x *Intent) GetSealed() *Sealed {
+	if x != nil {
+		return x.Sealed
+	}
+	return nil
+}
+
+// Sealed holds arguments for those who have the private half of a sealing key
+// of the release. Sealed are 32 random bytes, then the arguments; the HPKE info
+// is "portcullis/sealed-arguments/v1", a zero byte, the ledger's digest, then the
+// agent's SPIFFE ID, a zero byte, and the intent's id.
+type Sealed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the release's sealing key.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// HPKE's encapsulated key, then its ciphertext.
+	Data          []byte `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Sealed) Reset() {
+	*x = Sealed{}
+	mi := &file_portcullis_v1_intent_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Sealed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Sealed) ProtoMessage() {}
+
+func (x *Sealed) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_v1_intent_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Sealed.ProtoReflect.Descriptor instead.
+func (*Sealed) Descriptor() ([]byte, []int) {
+	return file_portcullis_v1_intent_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Sealed) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Sealed) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
 // Delegation lets a delegate act for a delegator within narrower bounds. It is
 // the payload of an Envelope signed by the delegator's signing key.
 type Delegation struct {
@@ -223,7 +291,7 @@ type Delegation struct {
 
 func (x *Delegation) Reset() {
 	*x = Delegation{}
-	mi := &file_portcullis_v1_intent_proto_msgTypes[1]
+	mi := &file_portcullis_v1_intent_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -235,7 +303,7 @@ func (x *Delegation) String() string {
 func (*Delegation) ProtoMessage() {}
 
 func (x *Delegation) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_v1_intent_proto_msgTypes[1]
+	mi := &file_portcullis_v1_intent_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -248,7 +316,7 @@ func (x *Delegation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delegation.ProtoReflect.Descriptor instead.
 func (*Delegation) Descriptor() ([]byte, []int) {
-	return file_portcullis_v1_intent_proto_rawDescGZIP(), []int{1}
+	return file_portcullis_v1_intent_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Delegation) GetLedger() []byte {
@@ -297,7 +365,7 @@ var File_portcullis_v1_intent_proto protoreflect.FileDescriptor
 
 const file_portcullis_v1_intent_proto_rawDesc = "" +
 	"\n" +
-	"\x1aportcullis/v1/intent.proto\x12\rportcullis.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc7\x05\n" +
+	"\x1aportcullis/v1/intent.proto\x12\rportcullis.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf4\x05\n" +
 	"\x06Intent\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\fB\a\xbaH\x04z\x02h\x10R\x02id\x12 \n" +
 	"\x05agent\x18\x02 \x01(\tB\n" +
@@ -313,14 +381,18 @@ const file_portcullis_v1_intent_proto_rawDesc = "" +
 	"\x06action\x18\t \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x06action\x12$\n" +
 	"\bresource\x18\n" +
-	" \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\bresource\x12)\n" +
-	"\targuments\x18\v \x01(\fB\v\xbaH\bz\x06\x10\x02\x18\x80\xe0\x03R\targuments\x122\n" +
+	" \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\bresource\x12'\n" +
+	"\targuments\x18\v \x01(\fB\t\xbaH\x06z\x04\x18\x80\xe0\x03R\targuments\x122\n" +
 	"\x10arguments_digest\x18\f \x01(\fB\a\xbaH\x04z\x02h R\x0fargumentsDigest\x12\"\n" +
 	"\acontext\x18\r \x01(\fB\b\xbaH\x05z\x03\x18\x80@R\acontext\x12>\n" +
 	"\bdeadline\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\bdeadline\x12*\n" +
 	"\ftrace_parent\x18\x0f \x01(\tB\a\xbaH\x04r\x02\x187R\vtraceParent\x12)\n" +
 	"\vtrace_state\x18\x10 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\n" +
-	"traceState\"\xa8\x02\n" +
+	"traceState\x12-\n" +
+	"\x06sealed\x18\x11 \x01(\v2\x15.portcullis.v1.SealedR\x06sealed\"h\n" +
+	"\x06Sealed\x12=\n" +
+	"\x03key\x18\x01 \x01(\tB+\xbaH(r&2$^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x03key\x12\x1f\n" +
+	"\x04data\x18\x02 \x01(\fB\v\xbaH\bz\x06\x10R\x18\x80\xe0\x03R\x04data\"\xa8\x02\n" +
 	"\n" +
 	"Delegation\x12\x1f\n" +
 	"\x06ledger\x18\x01 \x01(\fB\a\xbaH\x04z\x02h R\x06ledger\x12(\n" +
@@ -344,20 +416,22 @@ func file_portcullis_v1_intent_proto_rawDescGZIP() []byte {
 	return file_portcullis_v1_intent_proto_rawDescData
 }
 
-var file_portcullis_v1_intent_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_portcullis_v1_intent_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_portcullis_v1_intent_proto_goTypes = []any{
 	(*Intent)(nil),                // 0: portcullis.v1.Intent
-	(*Delegation)(nil),            // 1: portcullis.v1.Delegation
-	(*timestamppb.Timestamp)(nil), // 2: google.protobuf.Timestamp
+	(*Sealed)(nil),                // 1: portcullis.v1.Sealed
+	(*Delegation)(nil),            // 2: portcullis.v1.Delegation
+	(*timestamppb.Timestamp)(nil), // 3: google.protobuf.Timestamp
 }
 var file_portcullis_v1_intent_proto_depIdxs = []int32{
-	2, // 0: portcullis.v1.Intent.deadline:type_name -> google.protobuf.Timestamp
-	2, // 1: portcullis.v1.Delegation.expires:type_name -> google.protobuf.Timestamp
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	3, // 0: portcullis.v1.Intent.deadline:type_name -> google.protobuf.Timestamp
+	1, // 1: portcullis.v1.Intent.sealed:type_name -> portcullis.v1.Sealed
+	3, // 2: portcullis.v1.Delegation.expires:type_name -> google.protobuf.Timestamp
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_portcullis_v1_intent_proto_init() }
@@ -371,7 +445,7 @@ func file_portcullis_v1_intent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_portcullis_v1_intent_proto_rawDesc), len(file_portcullis_v1_intent_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

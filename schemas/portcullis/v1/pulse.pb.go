@@ -426,8 +426,13 @@ type Heartbeat struct {
 	HaltedRunning uint32 `protobuf:"varint,19,opt,name=halted_running,json=haltedRunning,proto3" json:"halted_running,omitempty"`
 	// Executors: the newest action that was started; absent before the first.
 	LastStart *Start `protobuf:"bytes,20,opt,name=last_start,json=lastStart,proto3" json:"last_start,omitempty"`
-	// Sentinels: what drifts now, worst first.
-	Findings      []*Finding `protobuf:"bytes,21,rep,name=findings,proto3" json:"findings,omitempty"`
+	// Sentinels: what drifts now, worst first. Recorders and auditors: what they
+	// found of their own rule (checkpoint.fork, replay.mismatch).
+	Findings []*Finding `protobuf:"bytes,21,rep,name=findings,proto3" json:"findings,omitempty"`
+	// Recorders: the newest checkpoint that they signed; absent before the first.
+	Checkpoint *CheckpointHead `protobuf:"bytes,22,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
+	// Recorders: how many of the release's witnesses have cosigned that one.
+	Cosignatures  uint32 `protobuf:"varint,23,opt,name=cosignatures,proto3" json:"cosignatures,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -609,6 +614,20 @@ func (x *Heartbeat) GetFindings() []*Finding {
 	return nil
 }
 
+func (x *Heartbeat) GetCheckpoint() *CheckpointHead {
+	if x != nil {
+		return x.Checkpoint
+	}
+	return nil
+}
+
+func (x *Heartbeat) GetCosignatures() uint32 {
+	if x != nil {
+		return x.Cosignatures
+	}
+	return 0
+}
+
 // Finding is one thing that drifts.
 type Finding struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -776,7 +795,7 @@ const file_portcullis_v1_pulse_proto_rawDesc = "" +
 	"\bapprover\x18\x03 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x04R\bapprover\x12\x18\n" +
 	"\aapprove\x18\x04 \x01(\bR\aapprove\x12\x1c\n" +
-	"\x04note\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x04note\"\xbd\x06\n" +
+	"\x04note\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x04note\"\xa0\a\n" +
 	"\tHeartbeat\x12\x1f\n" +
 	"\x06ledger\x18\x01 \x01(\fB\a\xbaH\x04z\x02h R\x06ledger\x12,\n" +
 	"\vparticipant\x18\x02 \x01(\tB\n" +
@@ -801,7 +820,11 @@ const file_portcullis_v1_pulse_proto_rawDesc = "" +
 	"\x0ehalted_running\x18\x13 \x01(\rR\rhaltedRunning\x123\n" +
 	"\n" +
 	"last_start\x18\x14 \x01(\v2\x14.portcullis.v1.StartR\tlastStart\x12<\n" +
-	"\bfindings\x18\x15 \x03(\v2\x16.portcullis.v1.FindingB\b\xbaH\x05\x92\x01\x02\x10@R\bfindings\"\xf1\x01\n" +
+	"\bfindings\x18\x15 \x03(\v2\x16.portcullis.v1.FindingB\b\xbaH\x05\x92\x01\x02\x10@R\bfindings\x12=\n" +
+	"\n" +
+	"checkpoint\x18\x16 \x01(\v2\x1d.portcullis.v1.CheckpointHeadR\n" +
+	"checkpoint\x12\"\n" +
+	"\fcosignatures\x18\x17 \x01(\rR\fcosignatures\"\xf1\x01\n" +
 	"\aFinding\x12,\n" +
 	"\x04rule\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[a-z]+\\.[a-z_]+$R\x04rule\x126\n" +
 	"\x05level\x18\x02 \x01(\x0e2\x14.portcullis.v1.LevelB\n" +
@@ -856,15 +879,16 @@ var file_portcullis_v1_pulse_proto_depIdxs = []int32{
 	9,  // 5: portcullis.v1.Heartbeat.clock:type_name -> google.protobuf.Timestamp
 	7,  // 6: portcullis.v1.Heartbeat.last_start:type_name -> portcullis.v1.Start
 	6,  // 7: portcullis.v1.Heartbeat.findings:type_name -> portcullis.v1.Finding
-	0,  // 8: portcullis.v1.Finding.level:type_name -> portcullis.v1.Level
-	9,  // 9: portcullis.v1.Finding.since:type_name -> google.protobuf.Timestamp
-	10, // 10: portcullis.v1.Start.claim:type_name -> portcullis.v1.Position
-	9,  // 11: portcullis.v1.Start.at:type_name -> google.protobuf.Timestamp
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	3,  // 8: portcullis.v1.Heartbeat.checkpoint:type_name -> portcullis.v1.CheckpointHead
+	0,  // 9: portcullis.v1.Finding.level:type_name -> portcullis.v1.Level
+	9,  // 10: portcullis.v1.Finding.since:type_name -> google.protobuf.Timestamp
+	10, // 11: portcullis.v1.Start.claim:type_name -> portcullis.v1.Position
+	9,  // 12: portcullis.v1.Start.at:type_name -> google.protobuf.Timestamp
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_portcullis_v1_pulse_proto_init() }

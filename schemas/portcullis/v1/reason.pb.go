@@ -125,6 +125,9 @@ const (
 	Reason_REASON_APPROVAL_PENDING Reason = 59
 	// An approver refused it.
 	Reason_REASON_APPROVAL_REFUSED Reason = 60
+	// The arguments are sealed to a key that the release does not list, or are not
+	// what was sealed to it.
+	Reason_REASON_ARGUMENTS_SEALED Reason = 61
 	// No quorum of decisions on these bytes stands before the claim.
 	Reason_REASON_CLAIM_UNDECIDED Reason = 80
 	// The quorum's verdict is DENY.
@@ -222,6 +225,7 @@ var (
 		58:  "REASON_POLICY_ERROR",
 		59:  "REASON_APPROVAL_PENDING",
 		60:  "REASON_APPROVAL_REFUSED",
+		61:  "REASON_ARGUMENTS_SEALED",
 		80:  "REASON_CLAIM_UNDECIDED",
 		81:  "REASON_CLAIM_DENIED",
 		82:  "REASON_CLAIM_STALE_EPOCH",
@@ -295,6 +299,7 @@ var (
 		"REASON_POLICY_ERROR":         58,
 		"REASON_APPROVAL_PENDING":     59,
 		"REASON_APPROVAL_REFUSED":     60,
+		"REASON_ARGUMENTS_SEALED":     61,
 		"REASON_CLAIM_UNDECIDED":      80,
 		"REASON_CLAIM_DENIED":         81,
 		"REASON_CLAIM_STALE_EPOCH":    82,
@@ -350,7 +355,7 @@ var File_portcullis_v1_reason_proto protoreflect.FileDescriptor
 
 const file_portcullis_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1aportcullis/v1/reason.proto\x12\rportcullis.v1*\xee\x0e\n" +
+	"\x1aportcullis/v1/reason.proto\x12\rportcullis.v1*\x8b\x0f\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14REASON_NOISE_SUBJECT\x10\x01\x12\x19\n" +
@@ -402,7 +407,8 @@ const file_portcullis_v1_reason_proto_rawDesc = "" +
 	"\x17REASON_POLICY_FORBIDDEN\x109\x12\x17\n" +
 	"\x13REASON_POLICY_ERROR\x10:\x12\x1b\n" +
 	"\x17REASON_APPROVAL_PENDING\x10;\x12\x1b\n" +
-	"\x17REASON_APPROVAL_REFUSED\x10<\x12\x1a\n" +
+	"\x17REASON_APPROVAL_REFUSED\x10<\x12\x1b\n" +
+	"\x17REASON_ARGUMENTS_SEALED\x10=\x12\x1a\n" +
 	"\x16REASON_CLAIM_UNDECIDED\x10P\x12\x17\n" +
 	"\x13REASON_CLAIM_DENIED\x10Q\x12\x1c\n" +
 	"\x18REASON_CLAIM_STALE_EPOCH\x10R\x12\x18\n" +

@@ -143,6 +143,57 @@ func (Role) EnumDescriptor() ([]byte, []int) {
 	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{1}
 }
 
+type LogKeyAlgorithm int32
+
+const (
+	LogKeyAlgorithm_LOG_KEY_ALGORITHM_UNSPECIFIED LogKeyAlgorithm = 0
+	// Ed25519 (RFC 8032): raw public key, 32 bytes.
+	LogKeyAlgorithm_LOG_KEY_ALGORITHM_ED25519 LogKeyAlgorithm = 1
+	// ML-DSA-44 (FIPS 204): public key, 1,312 bytes.
+	LogKeyAlgorithm_LOG_KEY_ALGORITHM_ML_DSA_44 LogKeyAlgorithm = 2
+)
+
+// Enum value maps for LogKeyAlgorithm.
+var (
+	LogKeyAlgorithm_name = map[int32]string{
+		0: "LOG_KEY_ALGORITHM_UNSPECIFIED",
+		1: "LOG_KEY_ALGORITHM_ED25519",
+		2: "LOG_KEY_ALGORITHM_ML_DSA_44",
+	}
+	LogKeyAlgorithm_value = map[string]int32{
+		"LOG_KEY_ALGORITHM_UNSPECIFIED": 0,
+		"LOG_KEY_ALGORITHM_ED25519":     1,
+		"LOG_KEY_ALGORITHM_ML_DSA_44":   2,
+	}
+)
+
+func (x LogKeyAlgorithm) Enum() *LogKeyAlgorithm {
+	p := new(LogKeyAlgorithm)
+	*p = x
+	return p
+}
+
+func (x LogKeyAlgorithm) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (LogKeyAlgorithm) Descriptor() protoreflect.EnumDescriptor {
+	return file_portcullis_v1_release_proto_enumTypes[2].Descriptor()
+}
+
+func (LogKeyAlgorithm) Type() protoreflect.EnumType {
+	return &file_portcullis_v1_release_proto_enumTypes[2]
+}
+
+func (x LogKeyAlgorithm) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use LogKeyAlgorithm.Descriptor instead.
+func (LogKeyAlgorithm) EnumDescriptor() ([]byte, []int) {
+	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{2}
+}
+
 type AttributeType int32
 
 const (
@@ -189,11 +240,11 @@ func (x AttributeType) String() string {
 }
 
 func (AttributeType) Descriptor() protoreflect.EnumDescriptor {
-	return file_portcullis_v1_release_proto_enumTypes[2].Descriptor()
+	return file_portcullis_v1_release_proto_enumTypes[3].Descriptor()
 }
 
 func (AttributeType) Type() protoreflect.EnumType {
-	return &file_portcullis_v1_release_proto_enumTypes[2]
+	return &file_portcullis_v1_release_proto_enumTypes[3]
 }
 
 func (x AttributeType) Number() protoreflect.EnumNumber {
@@ -202,7 +253,7 @@ func (x AttributeType) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AttributeType.Descriptor instead.
 func (AttributeType) EnumDescriptor() ([]byte, []int) {
-	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{2}
+	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{3}
 }
 
 type LimitKey int32
@@ -241,11 +292,11 @@ func (x LimitKey) String() string {
 }
 
 func (LimitKey) Descriptor() protoreflect.EnumDescriptor {
-	return file_portcullis_v1_release_proto_enumTypes[3].Descriptor()
+	return file_portcullis_v1_release_proto_enumTypes[4].Descriptor()
 }
 
 func (LimitKey) Type() protoreflect.EnumType {
-	return &file_portcullis_v1_release_proto_enumTypes[3]
+	return &file_portcullis_v1_release_proto_enumTypes[4]
 }
 
 func (x LimitKey) Number() protoreflect.EnumNumber {
@@ -254,7 +305,7 @@ func (x LimitKey) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LimitKey.Descriptor instead.
 func (LimitKey) EnumDescriptor() ([]byte, []int) {
-	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{3}
+	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{4}
 }
 
 // DriftScope narrows what a trip of one rule halts.
@@ -296,11 +347,11 @@ func (x DriftScope) String() string {
 }
 
 func (DriftScope) Descriptor() protoreflect.EnumDescriptor {
-	return file_portcullis_v1_release_proto_enumTypes[4].Descriptor()
+	return file_portcullis_v1_release_proto_enumTypes[5].Descriptor()
 }
 
 func (DriftScope) Type() protoreflect.EnumType {
-	return &file_portcullis_v1_release_proto_enumTypes[4]
+	return &file_portcullis_v1_release_proto_enumTypes[5]
 }
 
 func (x DriftScope) Number() protoreflect.EnumNumber {
@@ -309,7 +360,7 @@ func (x DriftScope) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use DriftScope.Descriptor instead.
 func (DriftScope) EnumDescriptor() ([]byte, []int) {
-	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{4}
+	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{5}
 }
 
 // Release is everything that verdicts depend on besides the ledger: one
@@ -340,7 +391,13 @@ type Release struct {
 	Durability      Durability   `protobuf:"varint,15,opt,name=durability,proto3,enum=portcullis.v1.Durability" json:"durability,omitempty"`
 	Drift           []*DriftRule `protobuf:"bytes,16,rep,name=drift,proto3" json:"drift,omitempty"`
 	// For people; no verdict depends on it.
-	Note          string `protobuf:"bytes,17,opt,name=note,proto3" json:"note,omitempty"`
+	Note string `protobuf:"bytes,17,opt,name=note,proto3" json:"note,omitempty"`
+	// How many distinct witnesses of the directory must cosign a checkpoint before
+	// it proves anything; 0 asks for none.
+	WitnessThreshold uint32 `protobuf:"varint,18,opt,name=witness_threshold,json=witnessThreshold,proto3" json:"witness_threshold,omitempty"`
+	// Keys that agents may seal arguments to; enforcers and executors hold the
+	// private halves.
+	SealingKeys   []*SealingKey `protobuf:"bytes,19,rep,name=sealing_keys,json=sealingKeys,proto3" json:"sealing_keys,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -494,6 +551,75 @@ func (x *Release) GetNote() string {
 	return ""
 }
 
+func (x *Release) GetWitnessThreshold() uint32 {
+	if x != nil {
+		return x.WitnessThreshold
+	}
+	return 0
+}
+
+func (x *Release) GetSealingKeys() []*SealingKey {
+	if x != nil {
+		return x.SealingKeys
+	}
+	return nil
+}
+
+// SealingKey is a public key for HPKE (RFC 9180): DHKEM(X25519, HKDF-SHA256),
+// HKDF-SHA256, AES-256-GCM. Whoever erases all copies of its private half erases
+// what was sealed to it.
+type SealingKey struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	PublicKey     []byte                 `protobuf:"bytes,2,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SealingKey) Reset() {
+	*x = SealingKey{}
+	mi := &file_portcullis_v1_release_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SealingKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SealingKey) ProtoMessage() {}
+
+func (x *SealingKey) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_v1_release_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SealingKey.ProtoReflect.Descriptor instead.
+func (*SealingKey) Descriptor() ([]byte, []int) {
+	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *SealingKey) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SealingKey) GetPublicKey() []byte {
+	if x != nil {
+		return x.PublicKey
+	}
+	return nil
+}
+
 // Governor is a key that may sign governance records.
 type Governor struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -506,7 +632,7 @@ type Governor struct {
 
 func (x *Governor) Reset() {
 	*x = Governor{}
-	mi := &file_portcullis_v1_release_proto_msgTypes[1]
+	mi := &file_portcullis_v1_release_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -518,7 +644,7 @@ func (x *Governor) String() string {
 func (*Governor) ProtoMessage() {}
 
 func (x *Governor) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_v1_release_proto_msgTypes[1]
+	mi := &file_portcullis_v1_release_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -531,7 +657,7 @@ func (x *Governor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Governor.ProtoReflect.Descriptor instead.
 func (*Governor) Descriptor() ([]byte, []int) {
-	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{1}
+	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Governor) GetName() string {
@@ -559,7 +685,7 @@ type GovernorThresholds struct {
 
 func (x *GovernorThresholds) Reset() {
 	*x = GovernorThresholds{}
-	mi := &file_portcullis_v1_release_proto_msgTypes[2]
+	mi := &file_portcullis_v1_release_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -571,7 +697,7 @@ func (x *GovernorThresholds) String() string {
 func (*GovernorThresholds) ProtoMessage() {}
 
 func (x *GovernorThresholds) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_v1_release_proto_msgTypes[2]
+	mi := &file_portcullis_v1_release_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -584,7 +710,7 @@ func (x *GovernorThresholds) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GovernorThresholds.ProtoReflect.Descriptor instead.
 func (*GovernorThresholds) Descriptor() ([]byte, []int) {
-	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{2}
+	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *GovernorThresholds) GetRelease() uint32 {
@@ -624,14 +750,19 @@ type Identity struct {
 	Required bool `protobuf:"varint,8,opt,name=required,proto3" json:"required,omitempty"`
 	// Configurations (digests, as heartbeats state them) that it may run with.
 	// Empty: it is not bound to any.
-	Configs       [][]byte `protobuf:"bytes,9,rep,name=configs,proto3" json:"configs,omitempty"`
+	Configs [][]byte `protobuf:"bytes,9,rep,name=configs,proto3" json:"configs,omitempty"`
+	// Recorders: the keys that sign its checkpoints, each of another algorithm. A
+	// checkpoint counts when all of them signed it.
+	LogKeys []*LogKey `protobuf:"bytes,10,rep,name=log_keys,json=logKeys,proto3" json:"log_keys,omitempty"`
+	// Witnesses: the verifier key of its cosignatures (C2SP signed-note).
+	Verifier      string `protobuf:"bytes,11,opt,name=verifier,proto3" json:"verifier,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Identity) Reset() {
 	*x = Identity{}
-	mi := &file_portcullis_v1_release_proto_msgTypes[3]
+	mi := &file_portcullis_v1_release_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -643,7 +774,7 @@ func (x *Identity) String() string {
 func (*Identity) ProtoMessage() {}
 
 func (x *Identity) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_v1_release_proto_msgTypes[3]
+	mi := &file_portcullis_v1_release_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -656,7 +787,7 @@ func (x *Identity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identity.ProtoReflect.Descriptor instead.
 func (*Identity) Descriptor() ([]byte, []int) {
-	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{3}
+	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Identity) GetName() string {
@@ -722,6 +853,73 @@ func (x *Identity) GetConfigs() [][]byte {
 	return nil
 }
 
+func (x *Identity) GetLogKeys() []*LogKey {
+	if x != nil {
+		return x.LogKeys
+	}
+	return nil
+}
+
+func (x *Identity) GetVerifier() string {
+	if x != nil {
+		return x.Verifier
+	}
+	return ""
+}
+
+// LogKey is a public key that signs checkpoints.
+type LogKey struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Algorithm     LogKeyAlgorithm        `protobuf:"varint,1,opt,name=algorithm,proto3,enum=portcullis.v1.LogKeyAlgorithm" json:"algorithm,omitempty"`
+	PublicKey     []byte                 `protobuf:"bytes,2,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LogKey) Reset() {
+	*x = LogKey{}
+	mi := &file_portcullis_v1_release_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LogKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LogKey) ProtoMessage() {}
+
+func (x *LogKey) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_v1_release_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LogKey.ProtoReflect.Descriptor instead.
+func (*LogKey) Descriptor() ([]byte, []int) {
+	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *LogKey) GetAlgorithm() LogKeyAlgorithm {
+	if x != nil {
+		return x.Algorithm
+	}
+	return LogKeyAlgorithm_LOG_KEY_ALGORITHM_UNSPECIFIED
+}
+
+func (x *LogKey) GetPublicKey() []byte {
+	if x != nil {
+		return x.PublicKey
+	}
+	return nil
+}
+
 // Value is a named, typed value.
 type Value struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -739,7 +937,7 @@ type Value struct {
 
 func (x *Value) Reset() {
 	*x = Value{}
-	mi := &file_portcullis_v1_release_proto_msgTypes[4]
+	mi := &file_portcullis_v1_release_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -751,7 +949,7 @@ func (x *Value) String() string {
 func (*Value) ProtoMessage() {}
 
 func (x *Value) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_v1_release_proto_msgTypes[4]
+	mi := &file_portcullis_v1_release_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -764,7 +962,7 @@ func (x *Value) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Value.ProtoReflect.Descriptor instead.
 func (*Value) Descriptor() ([]byte, []int) {
-	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{4}
+	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Value) GetName() string {
@@ -854,7 +1052,7 @@ type TextSet struct {
 
 func (x *TextSet) Reset() {
 	*x = TextSet{}
-	mi := &file_portcullis_v1_release_proto_msgTypes[5]
+	mi := &file_portcullis_v1_release_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -866,7 +1064,7 @@ func (x *TextSet) String() string {
 func (*TextSet) ProtoMessage() {}
 
 func (x *TextSet) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_v1_release_proto_msgTypes[5]
+	mi := &file_portcullis_v1_release_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -879,7 +1077,7 @@ func (x *TextSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TextSet.ProtoReflect.Descriptor instead.
 func (*TextSet) Descriptor() ([]byte, []int) {
-	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{5}
+	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *TextSet) GetValues() []string {
@@ -910,7 +1108,7 @@ type Tool struct {
 
 func (x *Tool) Reset() {
 	*x = Tool{}
-	mi := &file_portcullis_v1_release_proto_msgTypes[6]
+	mi := &file_portcullis_v1_release_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -922,7 +1120,7 @@ func (x *Tool) String() string {
 func (*Tool) ProtoMessage() {}
 
 func (x *Tool) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_v1_release_proto_msgTypes[6]
+	mi := &file_portcullis_v1_release_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -935,7 +1133,7 @@ func (x *Tool) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tool.ProtoReflect.Descriptor instead.
 func (*Tool) Descriptor() ([]byte, []int) {
-	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{6}
+	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Tool) GetName() string {
@@ -1013,7 +1211,7 @@ type Attribute struct {
 
 func (x *Attribute) Reset() {
 	*x = Attribute{}
-	mi := &file_portcullis_v1_release_proto_msgTypes[7]
+	mi := &file_portcullis_v1_release_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1025,7 +1223,7 @@ func (x *Attribute) String() string {
 func (*Attribute) ProtoMessage() {}
 
 func (x *Attribute) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_v1_release_proto_msgTypes[7]
+	mi := &file_portcullis_v1_release_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1038,7 +1236,7 @@ func (x *Attribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attribute.ProtoReflect.Descriptor instead.
 func (*Attribute) Descriptor() ([]byte, []int) {
-	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{7}
+	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Attribute) GetName() string {
@@ -1102,7 +1300,7 @@ type PolicySource struct {
 
 func (x *PolicySource) Reset() {
 	*x = PolicySource{}
-	mi := &file_portcullis_v1_release_proto_msgTypes[8]
+	mi := &file_portcullis_v1_release_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1114,7 +1312,7 @@ func (x *PolicySource) String() string {
 func (*PolicySource) ProtoMessage() {}
 
 func (x *PolicySource) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_v1_release_proto_msgTypes[8]
+	mi := &file_portcullis_v1_release_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1127,7 +1325,7 @@ func (x *PolicySource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicySource.ProtoReflect.Descriptor instead.
 func (*PolicySource) Descriptor() ([]byte, []int) {
-	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{8}
+	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PolicySource) GetName() string {
@@ -1162,7 +1360,7 @@ type Limit struct {
 
 func (x *Limit) Reset() {
 	*x = Limit{}
-	mi := &file_portcullis_v1_release_proto_msgTypes[9]
+	mi := &file_portcullis_v1_release_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1174,7 +1372,7 @@ func (x *Limit) String() string {
 func (*Limit) ProtoMessage() {}
 
 func (x *Limit) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_v1_release_proto_msgTypes[9]
+	mi := &file_portcullis_v1_release_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1187,7 +1385,7 @@ func (x *Limit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limit.ProtoReflect.Descriptor instead.
 func (*Limit) Descriptor() ([]byte, []int) {
-	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{9}
+	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Limit) GetId() string {
@@ -1262,7 +1460,7 @@ type Bounds struct {
 
 func (x *Bounds) Reset() {
 	*x = Bounds{}
-	mi := &file_portcullis_v1_release_proto_msgTypes[10]
+	mi := &file_portcullis_v1_release_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1274,7 +1472,7 @@ func (x *Bounds) String() string {
 func (*Bounds) ProtoMessage() {}
 
 func (x *Bounds) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_v1_release_proto_msgTypes[10]
+	mi := &file_portcullis_v1_release_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1287,7 +1485,7 @@ func (x *Bounds) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Bounds.ProtoReflect.Descriptor instead.
 func (*Bounds) Descriptor() ([]byte, []int) {
-	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{10}
+	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Bounds) GetMemory() *durationpb.Duration {
@@ -1391,7 +1589,7 @@ type DriftRule struct {
 
 func (x *DriftRule) Reset() {
 	*x = DriftRule{}
-	mi := &file_portcullis_v1_release_proto_msgTypes[11]
+	mi := &file_portcullis_v1_release_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1403,7 +1601,7 @@ func (x *DriftRule) String() string {
 func (*DriftRule) ProtoMessage() {}
 
 func (x *DriftRule) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_v1_release_proto_msgTypes[11]
+	mi := &file_portcullis_v1_release_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1416,7 +1614,7 @@ func (x *DriftRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriftRule.ProtoReflect.Descriptor instead.
 func (*DriftRule) Descriptor() ([]byte, []int) {
-	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{11}
+	return file_portcullis_v1_release_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *DriftRule) GetRule() string {
@@ -1458,7 +1656,7 @@ var File_portcullis_v1_release_proto protoreflect.FileDescriptor
 
 const file_portcullis_v1_release_proto_rawDesc = "" +
 	"\n" +
-	"\x1bportcullis/v1/release.proto\x12\rportcullis.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe2\a\n" +
+	"\x1bportcullis/v1/release.proto\x12\rportcullis.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe0\b\n" +
 	"\aRelease\x12!\n" +
 	"\aversion\x18\x01 \x01(\x04B\a\xbaH\x042\x02(\x01R\aversion\x12#\n" +
 	"\breplaces\x18\x02 \x01(\fB\a\xbaH\x04z\x02h R\breplaces\x12A\n" +
@@ -1484,14 +1682,21 @@ const file_portcullis_v1_release_proto_rawDesc = "" +
 	"durability\x18\x0f \x01(\x0e2\x19.portcullis.v1.DurabilityB\b\xbaH\x05\x82\x01\x02\x10\x01R\n" +
 	"durability\x128\n" +
 	"\x05drift\x18\x10 \x03(\v2\x18.portcullis.v1.DriftRuleB\b\xbaH\x05\x92\x01\x02\x10 R\x05drift\x12\x1c\n" +
-	"\x04note\x18\x11 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x04note\"s\n" +
+	"\x04note\x18\x11 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x04note\x124\n" +
+	"\x11witness_threshold\x18\x12 \x01(\rB\a\xbaH\x04*\x02\x18\x10R\x10witnessThreshold\x12F\n" +
+	"\fsealing_keys\x18\x13 \x03(\v2\x19.portcullis.v1.SealingKeyB\b\xbaH\x05\x92\x01\x02\x10\x10R\vsealingKeys\"q\n" +
+	"\n" +
+	"SealingKey\x12;\n" +
+	"\x02id\x18\x01 \x01(\tB+\xbaH(r&2$^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x02id\x12&\n" +
+	"\n" +
+	"public_key\x18\x02 \x01(\fB\a\xbaH\x04z\x02h R\tpublicKey\"s\n" +
 	"\bGovernor\x12?\n" +
 	"\x04name\x18\x01 \x01(\tB+\xbaH(r&2$^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12&\n" +
 	"\n" +
 	"public_key\x18\x02 \x01(\fB\a\xbaH\x04z\x02h R\tpublicKey\"\\\n" +
 	"\x12GovernorThresholds\x12#\n" +
 	"\arelease\x18\x01 \x01(\rB\t\xbaH\x06*\x04\x18\x10(\x01R\arelease\x12!\n" +
-	"\x06resume\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x10(\x01R\x06resume\"\xc1\x03\n" +
+	"\x06resume\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x10(\x01R\x06resume\"\xa3\x04\n" +
 	"\bIdentity\x12?\n" +
 	"\x04name\x18\x01 \x01(\tB+\xbaH(r&2$^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x123\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x13.portcullis.v1.RoleB\n" +
@@ -1504,7 +1709,17 @@ const file_portcullis_v1_release_proto_rawDesc = "" +
 	"\x04rank\x18\x06 \x01(\rB\a\xbaH\x04*\x02\x18@R\x04rank\x12&\n" +
 	"\x06builds\x18\a \x03(\fB\x0e\xbaH\v\x92\x01\b\x10\x10\"\x04z\x02h R\x06builds\x12\x1a\n" +
 	"\brequired\x18\b \x01(\bR\brequired\x12(\n" +
-	"\aconfigs\x18\t \x03(\fB\x0e\xbaH\v\x92\x01\b\x10\x10\"\x04z\x02h R\aconfigs\"\xd1\x01\n" +
+	"\aconfigs\x18\t \x03(\fB\x0e\xbaH\v\x92\x01\b\x10\x10\"\x04z\x02h R\aconfigs\x12:\n" +
+	"\blog_keys\x18\n" +
+	" \x03(\v2\x15.portcullis.v1.LogKeyB\b\xbaH\x05\x92\x01\x02\x10\x02R\alogKeys\x12$\n" +
+	"\bverifier\x18\v \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\bverifier\"}\n" +
+	"\x06LogKey\x12H\n" +
+	"\talgorithm\x18\x01 \x01(\x0e2\x1e.portcullis.v1.LogKeyAlgorithmB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\talgorithm\x12)\n" +
+	"\n" +
+	"public_key\x18\x02 \x01(\fB\n" +
+	"\xbaH\az\x05\x10 \x18\xa0\n" +
+	"R\tpublicKey\"\xd1\x01\n" +
 	"\x05Value\x128\n" +
 	"\x04name\x18\x01 \x01(\tB$\xbaH!r\x1f2\x1d^[A-Za-z_][A-Za-z0-9_]{0,62}$R\x04name\x12\x1e\n" +
 	"\x04text\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bH\x00R\x04text\x12\x18\n" +
@@ -1583,7 +1798,11 @@ const file_portcullis_v1_release_proto_rawDesc = "" +
 	"\rROLE_APPROVER\x10\x06\x12\x11\n" +
 	"\rROLE_RECORDER\x10\a\x12\x10\n" +
 	"\fROLE_WITNESS\x10\b\x12\x10\n" +
-	"\fROLE_AUDITOR\x10\t*\xd4\x01\n" +
+	"\fROLE_AUDITOR\x10\t*t\n" +
+	"\x0fLogKeyAlgorithm\x12!\n" +
+	"\x1dLOG_KEY_ALGORITHM_UNSPECIFIED\x10\x00\x12\x1d\n" +
+	"\x19LOG_KEY_ALGORITHM_ED25519\x10\x01\x12\x1f\n" +
+	"\x1bLOG_KEY_ALGORITHM_ML_DSA_44\x10\x02*\xd4\x01\n" +
 	"\rAttributeType\x12\x1e\n" +
 	"\x1aATTRIBUTE_TYPE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15ATTRIBUTE_TYPE_STRING\x10\x01\x12\x17\n" +
@@ -1616,66 +1835,72 @@ func file_portcullis_v1_release_proto_rawDescGZIP() []byte {
 	return file_portcullis_v1_release_proto_rawDescData
 }
 
-var file_portcullis_v1_release_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_portcullis_v1_release_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_portcullis_v1_release_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_portcullis_v1_release_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_portcullis_v1_release_proto_goTypes = []any{
 	(Durability)(0),               // 0: portcullis.v1.Durability
 	(Role)(0),                     // 1: portcullis.v1.Role
-	(AttributeType)(0),            // 2: portcullis.v1.AttributeType
-	(LimitKey)(0),                 // 3: portcullis.v1.LimitKey
-	(DriftScope)(0),               // 4: portcullis.v1.DriftScope
-	(*Release)(nil),               // 5: portcullis.v1.Release
-	(*Governor)(nil),              // 6: portcullis.v1.Governor
-	(*GovernorThresholds)(nil),    // 7: portcullis.v1.GovernorThresholds
-	(*Identity)(nil),              // 8: portcullis.v1.Identity
-	(*Value)(nil),                 // 9: portcullis.v1.Value
-	(*TextSet)(nil),               // 10: portcullis.v1.TextSet
-	(*Tool)(nil),                  // 11: portcullis.v1.Tool
-	(*Attribute)(nil),             // 12: portcullis.v1.Attribute
-	(*PolicySource)(nil),          // 13: portcullis.v1.PolicySource
-	(*Limit)(nil),                 // 14: portcullis.v1.Limit
-	(*Bounds)(nil),                // 15: portcullis.v1.Bounds
-	(*DriftRule)(nil),             // 16: portcullis.v1.DriftRule
-	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 18: google.protobuf.Duration
+	(LogKeyAlgorithm)(0),          // 2: portcullis.v1.LogKeyAlgorithm
+	(AttributeType)(0),            // 3: portcullis.v1.AttributeType
+	(LimitKey)(0),                 // 4: portcullis.v1.LimitKey
+	(DriftScope)(0),               // 5: portcullis.v1.DriftScope
+	(*Release)(nil),               // 6: portcullis.v1.Release
+	(*SealingKey)(nil),            // 7: portcullis.v1.SealingKey
+	(*Governor)(nil),              // 8: portcullis.v1.Governor
+	(*GovernorThresholds)(nil),    // 9: portcullis.v1.GovernorThresholds
+	(*Identity)(nil),              // 10: portcullis.v1.Identity
+	(*LogKey)(nil),                // 11: portcullis.v1.LogKey
+	(*Value)(nil),                 // 12: portcullis.v1.Value
+	(*TextSet)(nil),               // 13: portcullis.v1.TextSet
+	(*Tool)(nil),                  // 14: portcullis.v1.Tool
+	(*Attribute)(nil),             // 15: portcullis.v1.Attribute
+	(*PolicySource)(nil),          // 16: portcullis.v1.PolicySource
+	(*Limit)(nil),                 // 17: portcullis.v1.Limit
+	(*Bounds)(nil),                // 18: portcullis.v1.Bounds
+	(*DriftRule)(nil),             // 19: portcullis.v1.DriftRule
+	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 21: google.protobuf.Duration
 }
 var file_portcullis_v1_release_proto_depIdxs = []int32{
-	17, // 0: portcullis.v1.Release.not_before:type_name -> google.protobuf.Timestamp
-	17, // 1: portcullis.v1.Release.expires:type_name -> google.protobuf.Timestamp
-	6,  // 2: portcullis.v1.Release.governors:type_name -> portcullis.v1.Governor
-	7,  // 3: portcullis.v1.Release.thresholds:type_name -> portcullis.v1.GovernorThresholds
-	8,  // 4: portcullis.v1.Release.directory:type_name -> portcullis.v1.Identity
-	11, // 5: portcullis.v1.Release.tools:type_name -> portcullis.v1.Tool
-	13, // 6: portcullis.v1.Release.policies:type_name -> portcullis.v1.PolicySource
-	12, // 7: portcullis.v1.Release.agent_attributes:type_name -> portcullis.v1.Attribute
-	14, // 8: portcullis.v1.Release.limits:type_name -> portcullis.v1.Limit
-	15, // 9: portcullis.v1.Release.bounds:type_name -> portcullis.v1.Bounds
+	20, // 0: portcullis.v1.Release.not_before:type_name -> google.protobuf.Timestamp
+	20, // 1: portcullis.v1.Release.expires:type_name -> google.protobuf.Timestamp
+	8,  // 2: portcullis.v1.Release.governors:type_name -> portcullis.v1.Governor
+	9,  // 3: portcullis.v1.Release.thresholds:type_name -> portcullis.v1.GovernorThresholds
+	10, // 4: portcullis.v1.Release.directory:type_name -> portcullis.v1.Identity
+	14, // 5: portcullis.v1.Release.tools:type_name -> portcullis.v1.Tool
+	16, // 6: portcullis.v1.Release.policies:type_name -> portcullis.v1.PolicySource
+	15, // 7: portcullis.v1.Release.agent_attributes:type_name -> portcullis.v1.Attribute
+	17, // 8: portcullis.v1.Release.limits:type_name -> portcullis.v1.Limit
+	18, // 9: portcullis.v1.Release.bounds:type_name -> portcullis.v1.Bounds
 	0,  // 10: portcullis.v1.Release.durability:type_name -> portcullis.v1.Durability
-	16, // 11: portcullis.v1.Release.drift:type_name -> portcullis.v1.DriftRule
-	1,  // 12: portcullis.v1.Identity.role:type_name -> portcullis.v1.Role
-	9,  // 13: portcullis.v1.Identity.attributes:type_name -> portcullis.v1.Value
-	10, // 14: portcullis.v1.Value.texts:type_name -> portcullis.v1.TextSet
-	12, // 15: portcullis.v1.Tool.arguments:type_name -> portcullis.v1.Attribute
-	12, // 16: portcullis.v1.Tool.environment:type_name -> portcullis.v1.Attribute
-	18, // 17: portcullis.v1.Tool.run_limit:type_name -> google.protobuf.Duration
-	2,  // 18: portcullis.v1.Attribute.type:type_name -> portcullis.v1.AttributeType
-	3,  // 19: portcullis.v1.Limit.key:type_name -> portcullis.v1.LimitKey
-	18, // 20: portcullis.v1.Limit.window:type_name -> google.protobuf.Duration
-	18, // 21: portcullis.v1.Bounds.memory:type_name -> google.protobuf.Duration
-	18, // 22: portcullis.v1.Bounds.max_deadline:type_name -> google.protobuf.Duration
-	18, // 23: portcullis.v1.Bounds.start:type_name -> google.protobuf.Duration
-	18, // 24: portcullis.v1.Bounds.pulse_limit:type_name -> google.protobuf.Duration
-	18, // 25: portcullis.v1.Bounds.pulse_interval:type_name -> google.protobuf.Duration
-	18, // 26: portcullis.v1.Bounds.max_clock_skew:type_name -> google.protobuf.Duration
-	18, // 27: portcullis.v1.Bounds.hedge:type_name -> google.protobuf.Duration
-	18, // 28: portcullis.v1.Bounds.heartbeat_interval:type_name -> google.protobuf.Duration
-	18, // 29: portcullis.v1.DriftRule.threshold:type_name -> google.protobuf.Duration
-	4,  // 30: portcullis.v1.DriftRule.scope:type_name -> portcullis.v1.DriftScope
-	31, // [31:31] is the sub-list for method output_type
-	31, // [31:31] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	19, // 11: portcullis.v1.Release.drift:type_name -> portcullis.v1.DriftRule
+	7,  // 12: portcullis.v1.Release.sealing_keys:type_name -> portcullis.v1.SealingKey
+	1,  // 13: portcullis.v1.Identity.role:type_name -> portcullis.v1.Role
+	12, // 14: portcullis.v1.Identity.attributes:type_name -> portcullis.v1.Value
+	11, // 15: portcullis.v1.Identity.log_keys:type_name -> portcullis.v1.LogKey
+	2,  // 16: portcullis.v1.LogKey.algorithm:type_name -> portcullis.v1.LogKeyAlgorithm
+	13, // 17: portcullis.v1.Value.texts:type_name -> portcullis.v1.TextSet
+	15, // 18: portcullis.v1.Tool.arguments:type_name -> portcullis.v1.Attribute
+	15, // 19: portcullis.v1.Tool.environment:type_name -> portcullis.v1.Attribute
+	21, // 20: portcullis.v1.Tool.run_limit:type_name -> google.protobuf.Duration
+	3,  // 21: portcullis.v1.Attribute.type:type_name -> portcullis.v1.AttributeType
+	4,  // 22: portcullis.v1.Limit.key:type_name -> portcullis.v1.LimitKey
+	21, // 23: portcullis.v1.Limit.window:type_name -> google.protobuf.Duration
+	21, // 24: portcullis.v1.Bounds.memory:type_name -> google.protobuf.Duration
+	21, // 25: portcullis.v1.Bounds.max_deadline:type_name -> google.protobuf.Duration
+	21, // 26: portcullis.v1.Bounds.start:type_name -> google.protobuf.Duration
+	21, // 27: portcullis.v1.Bounds.pulse_limit:type_name -> google.protobuf.Duration
+	21, // 28: portcullis.v1.Bounds.pulse_interval:type_name -> google.protobuf.Duration
+	21, // 29: portcullis.v1.Bounds.max_clock_skew:type_name -> google.protobuf.Duration
+	21, // 30: portcullis.v1.Bounds.hedge:type_name -> google.protobuf.Duration
+	21, // 31: portcullis.v1.Bounds.heartbeat_interval:type_name -> google.protobuf.Duration
+	21, // 32: portcullis.v1.DriftRule.threshold:type_name -> google.protobuf.Duration
+	5,  // 33: portcullis.v1.DriftRule.scope:type_name -> portcullis.v1.DriftScope
+	34, // [34:34] is the sub-list for method output_type
+	34, // [34:34] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_portcullis_v1_release_proto_init() }
@@ -1683,20 +1908,20 @@ func file_portcullis_v1_release_proto_init() {
 	if File_portcullis_v1_release_proto != nil {
 		return
 	}
-	file_portcullis_v1_release_proto_msgTypes[4].OneofWrappers = []any{
+	file_portcullis_v1_release_proto_msgTypes[6].OneofWrappers = []any{
 		(*Value_Text)(nil),
 		(*Value_Number)(nil),
 		(*Value_Flag)(nil),
 		(*Value_Texts)(nil),
 	}
-	file_portcullis_v1_release_proto_msgTypes[7].OneofWrappers = []any{}
+	file_portcullis_v1_release_proto_msgTypes[9].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_portcullis_v1_release_proto_rawDesc), len(file_portcullis_v1_release_proto_rawDesc)),
-			NumEnums:      5,
-			NumMessages:   12,
+			NumEnums:      6,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
