@@ -204,7 +204,8 @@ func TestRules(t *testing.T) {
 		"intent at sequence 0":          broken(schemas.KindIntent, func(m *pb.Intent) { m.Sequence = 0 }),
 		"intent in a session of dots":   broken(schemas.KindIntent, func(m *pb.Intent) { m.Session = "a.b" }),
 		"intent without deadline":       broken(schemas.KindIntent, func(m *pb.Intent) { m.Deadline = nil }),
-		"intent without arguments":      broken(schemas.KindIntent, func(m *pb.Intent) { m.Arguments = nil }),
+		"intent sealed to no key":       broken(schemas.KindIntent, func(m *pb.Intent) { m.Sealed = &pb.Sealed{Data: make([]byte, 82)} }),
+		"intent sealed too short":       broken(schemas.KindIntent, func(m *pb.Intent) { m.Sealed = &pb.Sealed{Key: "k", Data: make([]byte, 81)} }),
 		"intent with long arguments":    broken(schemas.KindIntent, func(m *pb.Intent) { m.Arguments = make([]byte, 61441) }),
 		"intent for a tool of capitals": broken(schemas.KindIntent, func(m *pb.Intent) { m.Tool = "Pay" }),
 		"intent with a line end":        broken(schemas.KindIntent, func(m *pb.Intent) { m.Session = "a\n" }),
@@ -222,6 +223,15 @@ func TestRules(t *testing.T) {
 		"halt without scope":            broken(schemas.KindGovernance, func(m *pb.Governance) { m.GetHalt().Scope = nil }),
 		"halt of an unnamed scope":      broken(schemas.KindGovernance, func(m *pb.Governance) { m.GetHalt().Scope.Kind = 0 }),
 		"halt without reason":           broken(schemas.KindGovernance, func(m *pb.Governance) { m.GetHalt().Reason = "" }),
+		"genesis that continues nobody": part("governance-continues", func(m *pb.Governance) { m.GetGenesis().GetContinues().Ledger = nil }),
+		"genesis without the last note": part("governance-continues", func(m *pb.Governance) { m.GetGenesis().GetContinues().Checkpoint = nil }),
+		"loss of nothing":               part("governance-loss", func(m *pb.Governance) { m.GetLoss().Lost = nil }),
+		"loss without reason":           part("governance-loss", func(m *pb.Governance) { m.GetLoss().Reason = "" }),
+		"seal without reason":           part("governance-seal", func(m *pb.Governance) { m.GetSeal().Reason = "" }),
+		"release of 17 witnesses":       part("governance-recorded", func(m *pb.Governance) { m.GetRelease().WitnessThreshold = 17 }),
+		"sealing key of 31 bytes":       part("governance-recorded", func(m *pb.Governance) { m.GetRelease().SealingKeys[0].PublicKey = make([]byte, 31) }),
+		"log key of no algorithm":       part("governance-recorded", func(m *pb.Governance) { m.GetRelease().Directory[1].LogKeys[0].Algorithm = 0 }),
+		"log key of a new algorithm":    part("governance-recorded", func(m *pb.Governance) { m.GetRelease().Directory[1].LogKeys[0].Algorithm = 3 }),
 		"pulse 0":                       broken(schemas.KindPulse, func(m *pb.Pulse) { m.Counter = 0 }),
 		"pulse without clock":           broken(schemas.KindPulse, func(m *pb.Pulse) { m.Clock = nil }),
 		"answer without body":           broken(schemas.KindAnswer, func(m *pb.Answer) { m.Body = nil }),
@@ -246,6 +256,16 @@ func broken[T proto.Message](kind schemas.Kind, change func(T)) proto.Message {
 	m, ok := sample.Record(kind).(T)
 	if !ok {
 		panic("the sample of a " + kind.String() + " is of another type")
+	}
+	change(m)
+	return m
+}
+
+// part is the sample of this name after change had its way with it.
+func part[T proto.Message](name string, change func(T)) proto.Message {
+	m, ok := sample.Parts()[name].(T)
+	if !ok {
+		panic("the sample " + name + " is of another type")
 	}
 	change(m)
 	return m

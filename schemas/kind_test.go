@@ -72,10 +72,10 @@ func TestKindsIsACopy(t *testing.T) {
 // TestWriters is the table of PROTOCOL section 2, spelled out once more.
 func TestWriters(t *testing.T) {
 	want := map[string]string{
-		"credential": "agent enforcer executor sentinel approver recorder",
+		"credential": "agent enforcer executor sentinel approver recorder auditor",
 		"intent":     "agent", "decision": "enforcer", "claim": "executor", "outcome": "executor",
 		"governance": "governor sentinel", "approval": "approver", "pulse": "sentinel",
-		"heartbeat":  "enforcer executor sentinel recorder",
+		"heartbeat":  "enforcer executor sentinel recorder auditor",
 		"checkpoint": "recorder witness", "answer": "enforcer executor", "delegation": "agent",
 	}
 	for _, info := range schemas.Kinds() {

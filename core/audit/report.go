@@ -25,9 +25,10 @@ type Report struct {
 	Verdicts   uint64            `json:"verdicts"`        // derived again
 	Compared   uint64            `json:"compared"`        // recorded decisions compared with them
 
-	Intents uint64           `json:"intents"`
-	Final   map[State]uint64 `json:"final"`          // one for each intent
-	Open    uint64           `json:"open,omitempty"` // intents that had no final state yet at the end
+	Intents uint64            `json:"intents"`
+	Final   map[State]uint64  `json:"final"`                 // one for each intent
+	Open    uint64            `json:"open,omitempty"`        // intents that had no final state yet at the end
+	Void    map[string]uint64 `json:"void_claims,omitempty"` // by reason
 
 	Tree       Tree       `json:"tree"`
 	Governance []Governed `json:"governance"`

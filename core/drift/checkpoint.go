@@ -15,6 +15,7 @@ type trees struct {
 	roots map[uint64]trust.Digest // by size, the first that was named
 	order []uint64                // the sizes, ascending
 	sizes map[string]uint64       // by source, the largest
+	since uint64                  // the governance head that began this tree: 0, or that of a loss
 }
 
 // Bounds of what is remembered: the largest trees, and as many sources.
@@ -23,8 +24,8 @@ const (
 	maxSources = 1024
 )
 
-func newTrees() trees {
-	return trees{roots: make(map[uint64]trust.Digest), sizes: make(map[string]uint64)}
+func newTrees(since uint64) trees {
+	return trees{roots: make(map[uint64]trust.Digest), sizes: make(map[string]uint64), since: since}
 }
 
 // Checkpoint takes a checkpoint that a source names: a sentinel's pulse, or the
@@ -42,17 +43,29 @@ func (w *Watch) Checkpoint(f *ledger.Fold, source string, head *pb.CheckpointHea
 }
 
 // take says how a checkpoint contradicts what was said before; "" if it does not.
+// One that was named before is no contradiction, however late it comes again:
+// with its cosignatures, or as somebody's copy. Of one that is older than all
+// that are remembered nobody can tell.
 func (t *trees) take(source string, size uint64, root trust.Digest) string {
-	if before, known := t.sizes[source]; size < before {
-		return fmt.Sprintf("it named a tree of %d records after one of %d", size, before)
-	} else if known || len(t.sizes) < maxSources {
-		t.sizes[source] = size
-	}
-	if held, known := t.roots[size]; known {
-		if held != root {
-			return fmt.Sprintf("it named root %s for a tree of %d records, whose root is %s", root.Short(), size, held.Short())
-		}
+	held, known := t.roots[size]
+	switch {
+	case known && held == root:
+		t.sizes[source] = max(t.sizes[source], size)
 		return ""
+	case known:
+		return fmt.Sprintf("it named root %s for a tree of %d records, whose root is %s", root.Short(), size, held.Short())
+	case len(t.order) == maxTrees && size < t.order[0]:
+		return ""
+	case size < t.sizes[source]:
+		return fmt.Sprintf("it named a tree of %d records after one of %d", size, t.sizes[source])
+	}
+	t.remember(source, size, root)
+	return ""
+}
+
+func (t *trees) remember(source string, size uint64, root trust.Digest) {
+	if _, known := t.sizes[source]; known || len(t.sizes) < maxSources {
+		t.sizes[source] = size
 	}
 	i, _ := slices.BinarySearch(t.order, size)
 	t.order = slices.Insert(t.order, i, size)
@@ -61,5 +74,4 @@ func (t *trees) take(source string, size uint64, root trust.Digest) string {
 		delete(t.roots, t.order[0])
 		t.order = t.order[1:]
 	}
-	return ""
 }

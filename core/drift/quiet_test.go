@@ -321,8 +321,53 @@ func TestCheckpointFork(t *testing.T) {
 			names(w, 5, other)
 			w.watch.Checkpoint(w.fold, "r1", &pb.CheckpointHead{Size: 4, Root: other[:]})
 		}, nil},
+		{"it comes again late, cosigned or as somebody's copy", nil, func(w *world) { names(w, 4, other); names(w, 5, w.zone.Ledger); names(w, 4, other) }, nil},
+		{"one too old to compare comes again", nil, func(w *world) {
+			for size := range uint64(400) {
+				names(w, size, trust.DigestOf([]byte{byte(size), byte(size >> 8)}))
+			}
+			names(w, 7, other)
+		}, nil},
+		{"the recorder says that its ledger is behind", nil, func(w *world) { w.pass(1, said("r1", schemas.DriftCheckpointFork)) }, []string{"trip checkpoint.fork r1"}},
+		{"it says so no more", nil, func(w *world) { w.pass(1, said("r1", schemas.DriftCheckpointFork)); w.pass(1, nil) }, nil},
+		{"resumed, and still so", nil, func(w *world) {
+			w.pass(1, said("r1", schemas.DriftCheckpointFork))
+			w.trip()
+			w.resume()
+			w.pass(1, said("r1", schemas.DriftCheckpointFork))
+		}, []string{"trip checkpoint.fork r1"}},
+		{"whoever is no recorder says so", nil, func(w *world) { w.pass(1, said("e2", schemas.DriftCheckpointFork)) }, nil},
+		{"a recorder says so of another rule", nil, func(w *world) { w.pass(1, said("r1", schemas.DriftReplayMismatch)) }, nil},
+		{"governors signed for a loss: another tree", nil, func(w *world) {
+			names(w, 9, other)
+			w.lose(9, other)
+			names(w, 4, w.zone.Ledger)
+		}, nil},
+		{"a pulse from before the loss comes late", nil, func(w *world) {
+			names(w, 9, other)
+			head := w.fold.Governance().Head().Proto()
+			w.lose(9, other)
+			names(w, 4, w.zone.Ledger)
+			w.pulse(func(p *pb.Pulse) {
+				p.Checkpoint, p.Head = &pb.CheckpointHead{Size: 9, Root: other[:]}, head
+			})
+			names(w, 6, w.zone.Ledger)
+		}, nil},
 		{"what has no root is none", nil, func(w *world) { w.watch.Checkpoint(w.fold, "r1", &pb.CheckpointHead{Size: 4}) }, nil},
 	})
+}
+
+// said are the heartbeats of one who found something.
+func said(name, rule string) map[string]func(*pb.Heartbeat) {
+	return changed(name, func(b *pb.Heartbeat) {
+		b.Findings = []*pb.Finding{{Rule: rule, Level: pb.Level_LEVEL_TRIP, Subject: "17", Detail: "a test says so", Since: b.GetClock()}}
+	})
+}
+
+// lose has governors sign for a loss.
+func (w *world) lose(size uint64, root trust.Digest) {
+	w.tb.Helper()
+	w.govern(&pb.Governance{Record: &pb.Governance_Loss{Loss: &pb.Loss{Lost: &pb.CheckpointHead{Size: size, Root: root[:]}, Kept: 3, Reason: "a test lost it"}}})
 }
 
 func TestOutcomeRogue(t *testing.T) {

@@ -48,7 +48,7 @@ func NewWatch(self Self) *Watch {
 		claims:  newClaims(),
 		ballots: newBallots(),
 		states:  newStates(),
-		trees:   newTrees(),
+		trees:   newTrees(0),
 	}
 }
 
@@ -116,7 +116,7 @@ func (w *Watch) governed(f *ledger.Fold, rec ledger.Record) {
 	case *pb.Governance_Revoke:
 		w.dismiss(gov)
 	case *pb.Governance_Loss:
-		w.trees = newTrees() // another tree begins
+		w.trees = newTrees(gov.Head().Number) // another tree begins
 	default:
 	}
 }
@@ -134,7 +134,8 @@ func (w *Watch) pulsed(f *ledger.Fold, rec ledger.Record) {
 			detail: "its pulse contradicts this chain: " + fault.Error(),
 		})
 	}
-	if head := rec.Pulse.GetCheckpoint(); head != nil {
+	// A pulse that was made before a loss took effect names the old tree.
+	if head := rec.Pulse.GetCheckpoint(); head != nil && rec.Pulse.GetHead().GetNumber() >= w.trees.since {
 		w.Checkpoint(f, rec.Signer.ID.String(), head)
 	}
 }

@@ -1,6 +1,7 @@
 package governance
 
 import (
+	"slices"
 	"time"
 
 	"github.com/portcullis-dev/portcullis/core/trust"
@@ -24,6 +25,10 @@ type Effect struct {
 	Record *pb.Governance
 	Epoch  uint64 // the epoch that it opened
 	Drill  bool   // a drill: it was accepted, changed nothing and opened no epoch
+
+	// Signers are whose signatures verify: names of governors, ascending, or a
+	// sentinel's SPIFFE ID.
+	Signers []string
 }
 
 // Apply folds one record. A record that may not take effect is noise: the error
@@ -40,16 +45,34 @@ func (s *State) Apply(r Record) (Effect, error) {
 	if s.applied[id] {
 		return Effect{}, schemas.Refuse(pb.Reason_REASON_NOISE_REPLAY, "record %s took effect earlier", id.Short())
 	}
+	before := s.governors
 	if err := s.dispatch(r, id, record); err != nil {
 		return Effect{}, err
 	}
-	s.applied[id] = true
-	if record.GetHalt().GetScope().GetKind() == pb.ScopeKind_SCOPE_KIND_DRILL {
-		return Effect{ID: id, Record: record, Epoch: s.head.Number, Drill: true}, nil
+	if before == nil {
+		before = s.governors // genesis names its own
 	}
-	s.head = s.head.next(r.Sequence, id)
-	s.chain = append(s.chain, s.head.Digest)
-	return Effect{ID: id, Record: record, Epoch: s.head.Number}, nil
+	s.applied[id] = true
+	effect := Effect{ID: id, Record: record, Signers: s.signers(r, before)}
+	if effect.Drill = record.GetHalt().GetScope().GetKind() == pb.ScopeKind_SCOPE_KIND_DRILL; !effect.Drill {
+		s.head = s.head.next(r.Sequence, id)
+		s.chain = append(s.chain, s.head.Digest)
+	}
+	effect.Epoch = s.head.Number
+	return effect, nil
+}
+
+// signers names those who made a record take effect.
+func (s *State) signers(r Record, governors map[trust.KeyID]trust.PublicKey) []string {
+	var names []string
+	for id := range r.Envelope.Signers(governors) {
+		names = append(names, s.names[id])
+	}
+	if r.Sentinel != (trust.Identity{}) {
+		names = append(names, r.Sentinel.String())
+	}
+	slices.Sort(names)
+	return names
 }
 
 func (s *State) dispatch(r Record, id trust.Digest, record *pb.Governance) error {
@@ -103,6 +126,7 @@ func (s *State) genesis(r Record, id trust.Digest, record *pb.Governance) error 
 		return err
 	}
 	s.trustDomain, s.zone = genesis.GetTrustDomain(), genesis.GetZone()
+	s.meet(genesis.GetGovernors())
 	s.governors, s.thresholds = governors, genesis.GetThresholds()
 	return nil
 }
@@ -128,8 +152,17 @@ func (s *State) applyRelease(r Record, id trust.Digest, p *pb.Release) error {
 		return err
 	}
 	s.release = release
+	s.meet(p.GetGovernors())
 	s.governors, s.thresholds = s.withoutRevoked(release.governors), p.GetThresholds()
 	return nil
+}
+
+// meet learns governors' names. Old ones stay known: they sign for their
+// successors.
+func (s *State) meet(governors []*pb.Governor) {
+	for _, g := range governors {
+		s.names[trust.DigestOf(g.GetPublicKey())] = g.GetName()
+	}
 }
 
 // releasePoint is what the next release must continue.

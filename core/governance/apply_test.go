@@ -55,6 +55,7 @@ func TestSharedRefusals(t *testing.T) {
 		"trip":    func(*chain) *pb.Governance { return trusttest.Trip() },
 		"resume":  func(*chain) *pb.Governance { return trusttest.Resume(halted) },
 		"revoke":  func(*chain) *pb.Governance { return trusttest.RevokeIdentity(watcher) },
+		"loss":    func(c *chain) *pb.Governance { return loss(c, halted) },
 	}
 	stranger := trusttest.Key("stranger")
 	for name, record := range records {
@@ -110,6 +111,12 @@ func TestThresholds(t *testing.T) {
 		{"release by 1", release, g(1), false},
 		{"release by 1 twice", release, g(1, 1, 1), false},
 		{"release by 1 and a stranger", release, g(1, 7), false},
+		{"loss by 2", loss, g(0, 1), true},
+		{"loss by 1", loss, g(1), false},
+		{"loss by 1 twice", loss, g(2, 2), false},
+		{"seal by 2", seal, g(0, 2), true},
+		{"seal by 1", seal, g(0), false},
+		{"seal by 1 and a stranger", seal, g(0, 7), false},
 		{"resume by 2", resume, g(1, 2), true},
 		{"resume by 1", resume, g(1), false},
 		{"resume by 1 twice", resume, g(1, 1), false},

@@ -13,6 +13,16 @@ import (
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 )
 
+func logKey(size int) *pb.LogKey {
+	return &pb.LogKey{Algorithm: pb.LogKeyAlgorithm_LOG_KEY_ALGORITHM_ED25519, PublicKey: make([]byte, size)}
+}
+
+func recording(keys ...*pb.LogKey) func(*pb.Release) {
+	return func(p *pb.Release) {
+		p.Directory = append(p.Directory, &pb.Identity{Name: "log", Role: pb.Role_ROLE_RECORDER, LogKeys: keys})
+	}
+}
+
 func TestReleaseRefused(t *testing.T) {
 	zero, negative := int64(0), int64(-1)
 	limit := func(l *pb.Limit) func(*pb.Release) {
@@ -55,6 +65,14 @@ func TestReleaseRefused(t *testing.T) {
 		{"unknown tool granted", `tool "write"`, func(p *pb.Release) { p.Directory[0].Tools = []string{"write"} }},
 		{"too few enforcers", "decision_threshold 2", func(p *pb.Release) { p.DecisionThreshold = 2 }},
 		{"decision threshold 0", "decision_threshold 0", func(p *pb.Release) { p.DecisionThreshold = 0 }},
+		{"log keys of whoever records nothing", "only recorders", func(p *pb.Release) { p.Directory[0].LogKeys = []*pb.LogKey{logKey(32)} }},
+		{"a verifier of whoever witnesses nothing", "only witnesses", func(p *pb.Release) { p.Directory[0].Verifier = "w+00000000+AA==" }},
+		{"a log key of another size", "Ed25519 has 32", recording(logKey(31))},
+		{"two log keys of one algorithm", "two log_keys", recording(logKey(32), logKey(32))},
+		{"a verifier that is none", "no C2SP verifier key", func(p *pb.Release) {
+			p.Directory = append(p.Directory, &pb.Identity{Name: "w1", Role: pb.Role_ROLE_WITNESS, Verifier: "w1"})
+		}},
+		{"more cosignatures than witnesses", "witness_threshold 1", func(p *pb.Release) { p.WitnessThreshold = 1 }},
 		{"limit twice", "limit l stands twice", func(p *pb.Release) {
 			limit(&pb.Limit{Id: "l"})(p)
 			limit(&pb.Limit{Id: "l"})(p)

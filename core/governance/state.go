@@ -29,7 +29,8 @@ type State struct {
 	applied map[trust.Digest]bool // payloads that were accepted: none is twice
 	resumed uint64                // sequence of the newest Resume; 0 if none
 
-	losses []*pb.Loss // that governors have signed for, in order
+	names  map[trust.KeyID]string // of all governors that there ever were
+	losses []*pb.Loss             // that governors have signed for, in order
 	sealed bool
 }
 
@@ -48,12 +49,12 @@ type Halt struct {
 // has the given digest.
 func New(ledger trust.Digest) *State {
 	return &State{
-		ledger:    ledger,
-		governors: map[trust.KeyID]trust.PublicKey{},
-		halts:     map[trust.Digest]Halt{},
-		revoked:   map[trust.KeyID]bool{},
-		banned:    map[string]bool{},
-		applied:   map[trust.Digest]bool{},
+		ledger:  ledger,
+		names:   map[trust.KeyID]string{},
+		halts:   map[trust.Digest]Halt{},
+		revoked: map[trust.KeyID]bool{},
+		banned:  map[string]bool{},
+		applied: map[trust.Digest]bool{},
 	}
 }
 

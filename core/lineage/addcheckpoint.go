@@ -45,9 +45,10 @@ func ParseAddCheckpoint(body []byte) (AddCheckpoint, error) {
 	}
 	a := AddCheckpoint{Old: size, Checkpoint: checkpoint}
 	for i, line := range lines[1:] {
-		raw, err := base64.StdEncoding.Strict().DecodeString(line)
 		var h Hash
-		if err != nil || len(raw) != len(h) {
+		raw, err := base64.StdEncoding.Strict().DecodeString(line)
+		// The decoder passes over carriage returns; the length does not.
+		if err != nil || len(raw) != len(h) || len(line) != base64.StdEncoding.EncodedLen(len(h)) {
 			return AddCheckpoint{}, fmt.Errorf("%w: hash %d of the proof", ErrAddCheckpoint, i)
 		}
 		copy(h[:], raw)

@@ -24,10 +24,18 @@ type Checkpoint struct {
 	Root   Hash
 }
 
+// maxOrigin leaves room for losses: signers' names have at most 255 bytes in
+// ML-DSA-44 signatures (C2SP tlog-cosignature).
+const maxOrigin = 240
+
 // Origin names a ledger's tree to the world: trust domain, zone and the ledger's
-// digest, then how many losses governors have signed for, if any.
+// digest, then how many losses governors have signed for, if any. Where trust
+// domain and zone are too long for a signer's name, the digest stands alone.
 func Origin(trustDomain, zone string, ledger trust.Digest, losses int) string {
 	origin := trustDomain + "/" + zone + "/" + ledger.String()
+	if len(origin) > maxOrigin {
+		origin = "portcullis/" + ledger.String()
+	}
 	if losses > 0 {
 		origin += "/loss-" + strconv.Itoa(losses)
 	}

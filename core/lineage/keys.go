@@ -52,7 +52,7 @@ func CheckIdentity(p *pb.Identity) error {
 	}
 	_, err := recorderVerifiers("origin", p)
 	if err == nil && p.GetVerifier() != "" {
-		_, err = witnessVerifier(p)
+		_, err = witnessOf(p)
 	}
 	return err
 }
@@ -85,21 +85,27 @@ func recorderVerifiers(origin string, p *pb.Identity) ([]note.Verifier, error) {
 	return all, nil
 }
 
-// witnessVerifier reads a witness's verifier key, whose hash must be its own.
-func witnessVerifier(p *pb.Identity) (note.Verifier, error) {
+// witnessOf reads a witness's verifier key, whose hash must be its own.
+func witnessOf(p *pb.Identity) (signer, error) {
 	v, err := cosignature.NewVerifierForCosignatureV1(p.GetVerifier())
 	if err != nil {
-		return nil, fmt.Errorf("verifier %.60q is no C2SP verifier key: %w", p.GetVerifier(), err)
+		return signer{}, fmt.Errorf("verifier %.60q is no C2SP verifier key: %w", p.GetVerifier(), err)
 	}
 	// The library does not compare the hash that the text states.
 	text := p.GetVerifier()
 	if plain, err := cosignature.VKeyToCosignatureV1(text); err == nil {
 		text = plain
 	}
-	if want := fmt.Sprintf("%s+%08x+", v.Name(), v.KeyHash()); !strings.HasPrefix(text, want) {
-		return nil, fmt.Errorf("verifier %.60q states another hash than its key has", p.GetVerifier())
+	want := fmt.Sprintf("%s+%08x+", v.Name(), v.KeyHash())
+	key, stated := strings.CutPrefix(text, want)
+	if !stated {
+		return signer{}, fmt.Errorf("verifier %.60q states another hash than its key has", p.GetVerifier())
 	}
-	return v, nil
+	raw, err := base64.StdEncoding.DecodeString(key)
+	if err != nil {
+		return signer{}, fmt.Errorf("verifier %.60q: %w", p.GetVerifier(), err)
+	}
+	return signer{p.GetName(), []note.Verifier{v}, string(raw)}, nil
 }
 
 // Keys are whose signatures make a checkpoint of one tree worth something: what
@@ -113,8 +119,9 @@ type Keys struct {
 
 // signer is one participant; a recorder has several keys.
 type signer struct {
-	name string
-	keys []note.Verifier
+	name   string
+	keys   []note.Verifier
+	public string // witnesses: the raw public key, whatever the name it is used under
 }
 
 // NewKeys takes the recorders and witnesses of a directory and how many
@@ -129,17 +136,17 @@ func NewKeys(origin string, directory []*pb.Identity, threshold uint32) (*Keys, 
 				return nil, fmt.Errorf("lineage: recorder %s: %w", p.GetName(), err)
 			}
 			if len(keys) > 0 {
-				k.recorders = append(k.recorders, signer{p.GetName(), keys})
+				k.recorders = append(k.recorders, signer{name: p.GetName(), keys: keys})
 			}
 		case pb.Role_ROLE_WITNESS:
 			if p.GetVerifier() == "" {
 				continue
 			}
-			v, err := witnessVerifier(p)
+			w, err := witnessOf(p)
 			if err != nil {
 				return nil, fmt.Errorf("lineage: witness %s: %w", p.GetName(), err)
 			}
-			k.witnesses = append(k.witnesses, signer{p.GetName(), []note.Verifier{v}})
+			k.witnesses = append(k.witnesses, w)
 		default:
 		}
 	}
@@ -175,11 +182,7 @@ func (k *Keys) Open(signed []byte) (Signed, error) {
 	if len(signed) > MaxNote {
 		return Signed{}, fmt.Errorf("%w: %d bytes; a note has at most %d", ErrCheckpoint, len(signed), MaxNote)
 	}
-	var known []note.Verifier
-	for _, s := range append(slices.Clone(k.recorders), k.witnesses...) {
-		known = append(known, s.keys...)
-	}
-	n, err := note.Open(signed, note.VerifierList(known...))
+	n, err := note.Open(signed, note.VerifierList(k.known()...))
 	if err != nil {
 		return Signed{}, fmt.Errorf("%w: %w", ErrCheckpoint, err)
 	}
@@ -200,6 +203,20 @@ func (k *Keys) Open(signed []byte) (Signed, error) {
 	return s, err
 }
 
+// known are all keys, each once: the library refuses a signature whose key it was
+// given twice, and two participants may have one key.
+func (k *Keys) known() []note.Verifier {
+	var all []note.Verifier
+	for _, s := range append(slices.Clone(k.recorders), k.witnesses...) {
+		for _, key := range s.keys {
+			if !slices.ContainsFunc(all, func(v note.Verifier) bool { return v.Name() == key.Name() && v.KeyHash() == key.KeyHash() }) {
+				all = append(all, key)
+			}
+		}
+	}
+	return all
+}
+
 func (s signer) signed(sigs []note.Signature) bool {
 	return !slices.ContainsFunc(s.keys, func(key note.Verifier) bool { return signatureOf(key, sigs) < 0 })
 }
@@ -213,10 +230,10 @@ func (k *Keys) cosigned(sigs []note.Signature) ([]Cosignature, error) {
 	counted := map[string]bool{} // one key under two names counts once
 	for _, w := range k.witnesses {
 		i := signatureOf(w.keys[0], sigs)
-		if i < 0 || counted[sigs[i].Base64] {
+		if i < 0 || counted[w.public] {
 			continue
 		}
-		counted[sigs[i].Base64] = true
+		counted[w.public] = true
 		at, err := cosignature.CoSigV1Timestamp(sigs[i])
 		if err != nil {
 			return nil, fmt.Errorf("%w: witness %s: %w", ErrCheckpoint, w.name, err)

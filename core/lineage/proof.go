@@ -31,6 +31,8 @@ func CheckConsistency(proof []Hash, oldSize uint64, oldRoot Hash, size uint64, r
 	switch {
 	case oldSize > size || size > maxSize:
 		return fmt.Errorf("%w: a tree of %d does not continue one of %d", ErrProof, size, oldSize)
+	case size == 0 && root != emptyRoot:
+		return fmt.Errorf("%w: the empty tree has another root", ErrProof)
 	case oldSize == 0 && len(proof) == 0 && oldRoot == emptyRoot:
 		return nil
 	case oldSize == 0:

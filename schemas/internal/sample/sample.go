@@ -20,6 +20,7 @@ const (
 	executor = "spiffe://example.test/z1/executor/x1"
 	sentinel = "spiffe://example.test/z1/sentinel/s1"
 	approver = "spiffe://example.test/z1/approver/p1"
+	recorder = "spiffe://example.test/z1/recorder/r1"
 
 	arguments = `{"amount":250}`
 )
@@ -31,13 +32,7 @@ func Record(kind schemas.Kind) proto.Message {
 			SpiffeId: agent, PublicKey: digest("key"), BuildDigest: digest("build"),
 			NotBefore: at(0), Expires: at(time.Hour), Svid: [][]byte{[]byte("leaf certificate, DER")},
 		},
-		schemas.KindIntent: &pb.Intent{
-			Id: id(), Agent: agent, Session: "session-1", Sequence: 2, Previous: digest("intent 1"),
-			Parents: [][]byte{digest("parent")}, Delegation: [][]byte{[]byte("a Delegation envelope")},
-			Tool: "pay", Action: "pay", Resource: "account/7", Arguments: []byte(arguments), ArgumentsDigest: digest(arguments),
-			Context: []byte(`{"ticket":"T-1"}`), Deadline: at(time.Minute),
-			TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-		},
+		schemas.KindIntent: intent(),
 		schemas.KindDecision: &pb.Decision{
 			Intent: position(), IntentDigest: digest("intent"), Verdict: pb.Verdict_VERDICT_ALLOW, Policies: []string{"small-payments"},
 			Obligations: []*pb.Obligation{{Id: "notify", Value: "owner"}}, Epoch: 2, Release: digest("release"),
@@ -89,9 +84,12 @@ func Parts() map[string]proto.Message {
 			PayloadType: schemas.KindIntent.PayloadType(), Payload: []byte("a List"),
 			Signatures: []*pb.Signature{{KeyId: digest("key"), Sig: make([]byte, 64)}},
 		},
-		"list":               &pb.List{Ledger: digest("genesis"), Items: [][]byte{[]byte("one"), []byte("two")}},
-		"governance-genesis": &pb.Governance{Id: id(), Record: &pb.Governance_Genesis{Genesis: genesis()}},
-		"governance-release": governance(&pb.Governance{Record: &pb.Governance_Release{Release: release()}}),
+		"list":                 &pb.List{Ledger: digest("genesis"), Items: [][]byte{[]byte("one"), []byte("two")}},
+		"intent-sealed":        sealed(),
+		"governance-genesis":   &pb.Governance{Id: id(), Record: &pb.Governance_Genesis{Genesis: genesis()}},
+		"governance-continues": &pb.Governance{Id: id(), Record: &pb.Governance_Genesis{Genesis: continuing()}},
+		"governance-release":   governance(&pb.Governance{Record: &pb.Governance_Release{Release: release()}}),
+		"governance-recorded":  governance(&pb.Governance{Record: &pb.Governance_Release{Release: recorded()}}),
 		"governance-resume": governance(&pb.Governance{Record: &pb.Governance_Resume{
 			Resume: &pb.Resume{Halts: [][]byte{digest("halt")}, Reason: "found and mended"},
 		}}),
@@ -101,7 +99,56 @@ func Parts() map[string]proto.Message {
 		"governance-trip": governance(&pb.Governance{Record: &pb.Governance_Trip{Trip: &pb.Trip{
 			Rule: "heartbeat.missing", Scope: &pb.Scope{Kind: pb.ScopeKind_SCOPE_KIND_GLOBAL}, Detail: "x1 silent for 5 intervals",
 		}}}),
+		"governance-loss": governance(&pb.Governance{Record: &pb.Governance_Loss{
+			Loss: &pb.Loss{Lost: &pb.CheckpointHead{Size: 40, Root: digest("root")}, Kept: 37, Reason: "power failed"},
+		}}),
+		"governance-seal": governance(&pb.Governance{Record: &pb.Governance_Seal{Seal: &pb.Seal{Reason: "the year is over"}}}),
+		"heartbeat-recorder": &pb.Heartbeat{
+			Ledger: digest("genesis"), Participant: recorder, Incarnation: id(), Counter: 9, Epoch: 2, Release: digest("release"),
+			Head: head(), Position: 41, BuildDigest: digest("build"), ConfigDigest: digest("config"), Clock: at(time.Second), Started: true,
+			Checkpoint: &pb.CheckpointHead{Size: 40, Root: digest("root")}, Cosignatures: 2,
+		},
 	}
+}
+
+func intent() *pb.Intent {
+	return &pb.Intent{
+		Id: id(), Agent: agent, Session: "session-1", Sequence: 2, Previous: digest("intent 1"),
+		Parents: [][]byte{digest("parent")}, Delegation: [][]byte{[]byte("a Delegation envelope")},
+		Tool: "pay", Action: "pay", Resource: "account/7", Arguments: []byte(arguments), ArgumentsDigest: digest(arguments),
+		Context: []byte(`{"ticket":"T-1"}`), Deadline: at(time.Minute),
+		TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+	}
+}
+
+// sealed is the intent with its arguments sealed: 32 bytes of encapsulated key,
+// then the ciphertext of 32 random bytes and the arguments, with its tag.
+func sealed() *pb.Intent {
+	i := intent()
+	i.Arguments, i.ArgumentsDigest = nil, digest("random bytes and arguments")
+	i.Sealed = &pb.Sealed{Key: "y2026", Data: make([]byte, 32+32+len(arguments)+16)}
+	return i
+}
+
+func continuing() *pb.Genesis {
+	g := genesis()
+	g.Continues = &pb.Continues{Ledger: digest("sealed genesis"), Checkpoint: []byte("a signed note")}
+	return g
+}
+
+// recorded is the release with a recorder, a witness and a key to seal to.
+func recorded() *pb.Release {
+	r := release()
+	r.Directory = append(r.Directory,
+		&pb.Identity{Name: "r1", Role: pb.Role_ROLE_RECORDER, Required: true, LogKeys: []*pb.LogKey{
+			{Algorithm: pb.LogKeyAlgorithm_LOG_KEY_ALGORITHM_ED25519, PublicKey: digest("log key")},
+			{Algorithm: pb.LogKeyAlgorithm_LOG_KEY_ALGORITHM_ML_DSA_44, PublicKey: make([]byte, 1312)},
+		}},
+		&pb.Identity{Name: "w1", Role: pb.Role_ROLE_WITNESS, Verifier: "example.test/w1+8a1f2c3d+a verifier key"},
+	)
+	r.WitnessThreshold = 1
+	r.SealingKeys = []*pb.SealingKey{{Id: "y2026", PublicKey: digest("sealing key")}}
+	return r
 }
 
 func genesis() *pb.Genesis {

@@ -37,11 +37,13 @@ var roles = map[string]pb.Role{
 	"x1": pb.Role_ROLE_EXECUTOR, "x2": pb.Role_ROLE_EXECUTOR,
 	"s1": pb.Role_ROLE_SENTINEL, "g0": pb.Role_ROLE_GOVERNOR,
 	"p1": pb.Role_ROLE_APPROVER, "p2": pb.Role_ROLE_APPROVER,
+	"r1": pb.Role_ROLE_RECORDER, "a1": pb.Role_ROLE_AUDITOR,
 }
 
 // World is a zone's ledger, founded, and its people: agents alice and bob,
 // enforcers e1 and e2, executors x1 and x2 of the tools read and pay, approvers p1
-// and p2 for the tool read, sentinel s1 and one governor. Nobody but g0 has written anything.
+// and p2 for the tool read, sentinel s1, recorder r1 (without log keys), auditor a1
+// and one governor. Nobody but g0 has written anything.
 type World struct {
 	t      testing.TB
 	Server *streams.Server
@@ -89,7 +91,8 @@ func withSeconds(r *pb.Release) {
 	second.Rank = 1
 	r.Directory = slices.DeleteFunc(r.GetDirectory(), func(e *pb.Identity) bool { return e.GetRole() == pb.Role_ROLE_APPROVER })
 	r.Directory = append(r.Directory, second, trusttest.Entry(pb.Role_ROLE_EXECUTOR, "x2", "read", "pay"),
-		trusttest.Entry(pb.Role_ROLE_APPROVER, "p1", "read"), trusttest.Entry(pb.Role_ROLE_APPROVER, "p2", "read"))
+		trusttest.Entry(pb.Role_ROLE_APPROVER, "p1", "read"), trusttest.Entry(pb.Role_ROLE_APPROVER, "p2", "read"),
+		trusttest.Entry(pb.Role_ROLE_RECORDER, "r1"), trusttest.Entry(pb.Role_ROLE_AUDITOR, "a1"))
 }
 
 func (w *World) participants() []streams.Participant {

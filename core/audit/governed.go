@@ -1,0 +1,28 @@
+package audit
+
+import (
+	"encoding/hex"
+	"fmt"
+	"slices"
+
+	"github.com/portcullis-dev/portcullis/core/governance"
+	"github.com/portcullis-dev/portcullis/core/ledger"
+)
+
+// governed notes what a governance record did.
+func (j *Judge) governed(f *ledger.Fold, rec ledger.Record) {
+	record := rec.Effect.Record
+	kind, text := governance.Describe(record)
+	if rec.Effect.Drill {
+		kind = "drill"
+	}
+	j.report.Governance = append(j.report.Governance, Governed{
+		Position: rec.Seq, LogTime: f.LogTime().UTC(), Epoch: rec.Effect.Epoch, Kind: kind, Text: text, Signers: rec.Effect.Signers,
+	})
+	if loss := record.GetLoss(); loss != nil {
+		j.heads = slices.DeleteFunc(j.heads, func(h headSeen) bool { return h.size <= loss.GetLost().GetSize() })
+	}
+	if before := record.GetGenesis().GetContinues(); before != nil {
+		j.unjudged(fmt.Sprintf("this ledger continues %s; audit that one too, up to the checkpoint in the genesis of this one", hex.EncodeToString(before.GetLedger())))
+	}
+}
