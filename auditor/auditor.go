@@ -108,24 +108,32 @@ func (a *Auditor) Run(ctx context.Context) error {
 func (a *Auditor) follow(ctx context.Context) error {
 	return feed.Run(ctx, feed.Config{
 		Conn: a.cfg.Conn, Zone: a.cfg.ID.Zone, Ledger: a.cfg.Ledger, Keys: a.keys, Logger: a.cfg.Logger, Guard: &a.mu,
-		CaughtUp: a.health.CaughtUp, State: a.health.Observe(ctx),
+		CaughtUp: a.caughtUp, State: a.health.Observe(ctx),
 	}, audit.Read, a.step)
+}
+
+func (a *Auditor) caughtUp() {
+	a.health.CaughtUp()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := *a.status.Load()
+	now.CaughtUp = true
+	a.status.Store(&now)
 }
 
 // step runs with mu held.
 func (a *Auditor) step(f *ledger.Fold, ev feed.Event[audit.Ahead]) error {
 	a.fold = f
-	resumed := f.Governance().Resumed()
 	if ev.Noise != nil {
 		a.judge.Noise(f, ev.Noise)
 	} else if err := a.judge.Record(f, ev.Record, ev.Ahead); err != nil {
 		return fmt.Errorf("auditor: %w", err)
 	}
 	if ev.Noise == nil && ev.Record.Kind == schemas.KindGovernance {
-		a.settle(resumed)
+		a.settle()
 	}
 	now := *a.status.Load()
-	now.Position, now.CaughtUp = f.Seq(), a.health.Started()
+	now.Position = f.Seq()
 	a.status.Store(&now)
 	return nil
 }

@@ -28,11 +28,8 @@ func (a *Auditor) found(d audit.Finding) {
 }
 
 // settle forgets what stands before a resume: whoever resumed knew of it.
-func (a *Auditor) settle(before uint64) {
+func (a *Auditor) settle() {
 	resumed := a.fold.Governance().Resumed()
-	if resumed == before {
-		return
-	}
 	a.open = slices.DeleteFunc(a.open, func(d audit.Finding) bool {
 		p, err := ledger.ParsePosition(d.Position)
 		return err == nil && p.Seq < resumed

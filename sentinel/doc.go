@@ -10,6 +10,11 @@
 // and seen a trip on the ledger for everything that calls for one. Under a trip it
 // goes on: what is not halted needs its pulse, and heads must be compared.
 //
+// It compares every checkpoint that a recorder of the release signs with those
+// before, and names the newest in its pulses, so that the ledger itself says what
+// its tree was. A recorder that finds its ledger behind or different says so in
+// its heartbeats; the sentinel trips on that too (checkpoint.fork).
+//
 // Several sentinels need no election. Each judges for itself and adds no trip
 // where one in force covers what it found.
 //

@@ -25,6 +25,7 @@ type eye struct {
 	replica *verdict.Replica // nil unless the release asks for it (replay.mismatch)
 	state   mark
 	pending map[tripKey]*pending
+	trees   trees
 	told    uint64 // the last position that a span of this sentinel's covers, of whatever start
 }
 

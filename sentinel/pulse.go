@@ -81,7 +81,7 @@ func (s *Sentinel) pulse(counter uint64) (*pb.Pulse, string) {
 	release := gov.Release().Digest
 	return &pb.Pulse{
 		Ledger: s.cfg.Ledger[:], Sentinel: s.cfg.ID.String(), Incarnation: s.incarnation[:], Counter: counter,
-		Head: gov.Head().Proto(), Release: release[:], Clock: timestamppb.Now(), Span: s.eye.span(),
+		Head: gov.Head().Proto(), Release: release[:], Clock: timestamppb.Now(), Span: s.eye.span(), Checkpoint: s.eye.seen(),
 	}, ""
 }
 

@@ -92,9 +92,15 @@ func (s *Sentinel) Run(ctx context.Context) error {
 		return fmt.Errorf("sentinel: listening for heartbeats: %w", err)
 	}
 	defer deafen()
+	unsubscribe, err := s.cfg.Conn.SubscribeCheckpoints(s.witness)
+	if err != nil {
+		return fmt.Errorf("sentinel: listening for checkpoints: %w", err)
+	}
+	defer unsubscribe()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.follow(ctx) })
 	g.Go(func() error { return s.beat(ctx) })
+	g.Go(func() error { return s.catchUpWithTrees(ctx) })
 	g.Go(func() error {
 		return feed.KeepIntroduced(ctx, s.cfg.Conn, subject, s.cfg.Credential, s.unknown)
 	})

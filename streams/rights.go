@@ -71,9 +71,10 @@ var rightsOf = map[pb.Role]roleRights{
 		reads:        []Stream{Ledger, Heartbeats, Checkpoints},
 		verifiesSync: true,
 	},
-	pb.Role_ROLE_GOVERNOR: { // reads heartbeats because whoever halts must see who has stopped
+	// Whoever halts must see who has stopped, and whoever signs for a loss what was lost.
+	pb.Role_ROLE_GOVERNOR: {
 		appends:      []grant{{schemas.KindGovernance, bare}},
-		reads:        []Stream{Ledger, Heartbeats},
+		reads:        []Stream{Ledger, Heartbeats, Checkpoints},
 		verifiesSync: true,
 	},
 	pb.Role_ROLE_APPROVER: {
@@ -90,7 +91,9 @@ var rightsOf = map[pb.Role]roleRights{
 		reads:   []Stream{Checkpoints},
 	},
 	pb.Role_ROLE_AUDITOR: {
-		reads: []Stream{Ledger, Heartbeats, Checkpoints},
+		appends:      []grant{{schemas.KindCredential, self}, {schemas.KindHeartbeat, instance}},
+		reads:        []Stream{Ledger, Heartbeats, Checkpoints},
+		verifiesSync: true,
 	},
 }
 

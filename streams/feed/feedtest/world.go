@@ -92,7 +92,7 @@ func withSeconds(r *pb.Release) {
 	r.Directory = slices.DeleteFunc(r.GetDirectory(), func(e *pb.Identity) bool { return e.GetRole() == pb.Role_ROLE_APPROVER })
 	r.Directory = append(r.Directory, second, trusttest.Entry(pb.Role_ROLE_EXECUTOR, "x2", "read", "pay"),
 		trusttest.Entry(pb.Role_ROLE_APPROVER, "p1", "read"), trusttest.Entry(pb.Role_ROLE_APPROVER, "p2", "read"),
-		trusttest.Entry(pb.Role_ROLE_RECORDER, "r1"), trusttest.Entry(pb.Role_ROLE_AUDITOR, "a1"))
+		trusttest.Entry(pb.Role_ROLE_AUDITOR, "a1"))
 }
 
 func (w *World) participants() []streams.Participant {
