@@ -32,6 +32,10 @@ type Request struct {
 	TraceParent string          // W3C Trace Context
 	TraceState  string
 
+	// Seal, if set, is a sealing key of the release: the arguments go sealed to it,
+	// for enforcers and executors alone to read.
+	Seal trust.SealTo
+
 	// Pending, if set, is told when the intent waits for approvals, once for each
 	// round, and must return soon. Propose waits on: until the deadline an approval
 	// may come.
@@ -110,11 +114,9 @@ func (s *Session) encode(r Request) (item []byte, deadline time.Time, err error)
 		Arguments: r.Arguments, Context: r.Context, Deadline: timestamppb.New(deadline),
 		TraceParent: r.TraceParent, TraceState: r.TraceState,
 	}
-	if len(in.GetArguments()) == 0 {
-		in.Arguments = []byte("{}")
+	if err := s.argue(in, r.Seal); err != nil {
+		return nil, time.Time{}, err
 	}
-	arguments := trust.DigestOf(in.GetArguments())
-	in.ArgumentsDigest = arguments[:]
 	for _, p := range r.Parents {
 		in.Parents = append(in.Parents, p[:])
 	}
@@ -126,6 +128,26 @@ func (s *Session) encode(r Request) (item []byte, deadline time.Time, err error)
 		return nil, time.Time{}, fmt.Errorf("agent: the intent has %d bytes, at most %d are accepted; pass large data by reference", len(item), schemas.MaxIntent)
 	}
 	return item, deadline, nil
+}
+
+// argue completes an intent's arguments: with their digest, and sealed if a key is
+// given.
+func (s *Session) argue(in *pb.Intent, seal trust.SealTo) error {
+	if len(in.GetArguments()) == 0 {
+		in.Arguments = []byte("{}")
+	}
+	if !json.Valid(in.GetArguments()) {
+		return errors.New("agent: the arguments are no JSON; give an object, such as {\"path\":\"notes.txt\"}")
+	}
+	if seal != (trust.SealTo{}) {
+		if err := trust.SealArguments(seal, s.a.cfg.Ledger, in, in.GetArguments()); err != nil {
+			return fmt.Errorf("agent: the arguments were not sealed: %w", err)
+		}
+		return nil
+	}
+	digest := trust.DigestOf(in.GetArguments())
+	in.ArgumentsDigest = digest[:]
+	return nil
 }
 
 const resendAfter = 200 * time.Millisecond

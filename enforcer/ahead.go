@@ -14,11 +14,15 @@ type ahead struct {
 	decisions []*pb.Decision    // decisions; nil where an item is none
 }
 
-func readAhead(p *ledger.Parsed) ahead {
+// readAhead decodes as a reader without sealing keys: enough to know what was
+// decided.
+func readAhead(p *ledger.Parsed) ahead { return readAheadBy(verdict.Reader{}, p) }
+
+func readAheadBy(reader verdict.Reader, p *ledger.Parsed) ahead {
 	var a ahead
 	for _, item := range p.Items() {
 		if p.Kind() == schemas.KindIntent {
-			a.contents = append(a.contents, verdict.Read(item.Bytes))
+			a.contents = append(a.contents, reader.Read(item.Bytes))
 		} else if p.Kind() == schemas.KindDecision {
 			a.decisions = append(a.decisions, permit.ReadDecision(item.Bytes))
 		}

@@ -19,7 +19,8 @@ import (
 	"github.com/portcullis-dev/portcullis/streams/outbox"
 )
 
-// Config is what an enforcer needs. All fields are required but the digests.
+// Config is what an enforcer needs. All fields are required but the digests and
+// Sealing.
 type Config struct {
 	Conn       *streams.Conn
 	Ledger     trust.Digest // digest of the genesis that it is pinned to
@@ -27,6 +28,10 @@ type Config struct {
 	Key        *trust.SigningKey
 	Credential []byte // the Credential envelope that binds Key to ID
 	Logger     *slog.Logger
+
+	// Sealing holds the private halves of sealing keys. Nil: none, and the enforcer
+	// is silent while a release lists any.
+	Sealing Sealing
 
 	// Build and Settings are the digests of the executable and of the effective
 	// configuration that heartbeats state.

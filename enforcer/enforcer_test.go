@@ -41,12 +41,20 @@ func (b *bench) with(name string, test func(e *Enforcer)) {
 	})
 }
 
-// start runs an enforcer that has caught up, until stop is called.
+// start is startWith nothing out of the ordinary.
 func (b *bench) start(name string) (*Enforcer, func()) {
+	b.t.Helper()
+	return b.startWith(name, func(*Config) {})
+}
+
+// startWith runs an enforcer that has caught up, until stop is called.
+func (b *bench) startWith(name string, change func(*Config)) (*Enforcer, func()) {
 	b.t.Helper()
 	me := b.Member(name)
 	conn := b.Connect(name)
-	e, err := New(Config{Conn: conn, Ledger: b.Zone.Ledger, ID: me.ID, Key: me.Key, Credential: me.Credential, Logger: slog.New(slog.DiscardHandler)})
+	cfg := Config{Conn: conn, Ledger: b.Zone.Ledger, ID: me.ID, Key: me.Key, Credential: me.Credential, Logger: slog.New(slog.DiscardHandler)}
+	change(&cfg)
+	e, err := New(cfg)
 	if err != nil {
 		b.t.Fatal(err)
 	}

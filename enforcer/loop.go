@@ -27,6 +27,8 @@ type loop struct {
 	replica *verdict.Replica
 	tally   *verdict.Tally
 	noise   feed.NoiseLog
+	fault   string       // of the newest pulse: it names a history that is not this one
+	lacks   string       // sealing keys of the release that are not here
 	warned  trust.Digest // the release whose policies were said not to compile
 	marked  mark
 	status  Status
@@ -41,7 +43,7 @@ type mark struct {
 func newLoop(e *Enforcer, past recovered) *loop {
 	tally := verdict.NewTally()
 	return &loop{
-		e: e, from: past.from, last: past.last, health: feed.NewHealth(e.cfg.Conn, e.cfg.Logger), publish: newPublisher(e),
+		e: e, lacks: e.lacking(past.release), from: past.from, last: past.last, health: feed.NewHealth(e.cfg.Conn, e.cfg.Logger), publish: newPublisher(e),
 		replica: verdict.NewReplica(verdict.ReplicaConfig{Past: past.decided, Forgotten: tally.Forget}), tally: tally,
 	}
 }
@@ -54,7 +56,7 @@ func (l *loop) run(ctx context.Context) error {
 		Skip:    []schemas.Kind{schemas.KindClaim, schemas.KindOutcome},
 		FromSeq: l.from, Guard: &l.mu,
 		CaughtUp: l.caughtUp, State: l.health.Observe(ctx),
-	}, readAhead, l.step)
+	}, func(p *ledger.Parsed) ahead { return readAheadBy(l.e.reader(), p) }, l.step)
 }
 
 // caughtUp runs in the feed's goroutine, between steps.
@@ -84,6 +86,8 @@ func (l *loop) step(f *ledger.Fold, ev feed.Event[ahead]) error {
 	case ev.Record.Kind == schemas.KindGovernance:
 		l.e.cfg.Logger.Info("governance", "seq", ev.Seq, "epoch", f.Governance().Epoch())
 		l.warnOfRules(f)
+		l.checkKeys(f)
+		l.judge(f)
 		l.e.beatNow()
 	case ev.Record.Kind == schemas.KindIntent, ev.Record.Kind == schemas.KindApproval:
 		if err := l.decide(f, ev); err != nil {
@@ -112,10 +116,11 @@ func (l *loop) warnOfRules(f *ledger.Fold) {
 
 // decide derives what a record calls for and hands it to the publisher.
 func (l *loop) decide(f *ledger.Fold, ev feed.Event[ahead]) error {
-	all, err := l.replica.Step(f, ev.Record, ev.Ahead.contents)
+	all, err := l.replica.Step(f, ev.Record, l.reopen(f, ev))
 	if err != nil {
 		return err
 	}
+	l.judge(f)
 	for _, d := range all {
 		l.status.Decided++
 		if l.status.Silent == "" {
@@ -135,7 +140,7 @@ func (l *loop) decisions(f *ledger.Fold, ev feed.Event[ahead]) {
 		round := verdict.RoundOf(d)
 		own, decided := l.replica.Own(round)
 		if !decided {
-			if round.Intent.Seq > l.last && d.GetDeadline().AsTime().After(f.LogTime()) {
+			if round.Intent.Seq > l.last && d.GetDeadline().AsTime().After(f.LogTime()) && !l.replica.Blind(f) {
 				l.diverges(round, ev) // nothing calls for it: no intent stands there, or nobody opened the round
 			}
 			continue // too old to compare
@@ -156,21 +161,45 @@ func (l *loop) diverges(round verdict.Round, ev feed.Event[ahead]) {
 	l.e.beatNow()
 }
 
-// judgePulse stays silent while a sentinel names a history that this enforcer
-// has not seen: someone withholds or forks it. It also notes the state there,
-// which every enforcer's heartbeat names.
+// judgePulse notes whether a sentinel names a history that this enforcer has not
+// seen: someone withholds or forks it. It also notes the state there, which every
+// enforcer's heartbeat names.
 func (l *loop) judgePulse(f *ledger.Fold) {
-	silent := ""
+	l.fault = ""
 	if fault := f.Pulse().Fault; fault != nil {
-		silent = fault.Error()
+		l.fault = fault.Error()
 	}
+	l.checkKeys(f)
+	l.judge(f)
+	l.marked = mark{}
+	if !l.replica.Blind(f) {
+		state := l.replica.State()
+		state.Expire(f.LogTime().UnixNano())
+		l.marked = mark{f.Seq(), state.Digest()}
+	}
+}
+
+// judge decides whether the enforcer is silent, and says so when that changes.
+func (l *loop) judge(f *ledger.Fold) {
+	silent := l.silence(f)
 	if silent != l.status.Silent {
 		l.e.cfg.Logger.Warn("publishing", "silent", silent)
 	}
 	l.status.Silent = silent
-	state := l.replica.State()
-	state.Expire(f.LogTime().UnixNano())
-	l.marked = mark{f.Seq(), state.Digest()}
+}
+
+// silence says why nothing must be published; "" if all is well.
+func (l *loop) silence(f *ledger.Fold) string {
+	switch {
+	case l.fault != "":
+		return l.fault
+	case l.lacks != "":
+		return l.lacks
+	case l.replica.Blind(f):
+		return blindness
+	default:
+		return ""
+	}
 }
 
 // unknown reports whether the ledger lacks its credential.

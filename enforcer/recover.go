@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/portcullis-dev/portcullis/core/governance"
 	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/core/verdict"
@@ -21,6 +22,7 @@ type recovered struct {
 	// decided holds the quorum's decision by where it was decided
 	// (verdict.DecidedAt).
 	decided map[ledger.Position]*pb.Decision
+	release *governance.Release // in force at last; nil before the first
 }
 
 // recover finds the shortest tail of the ledger that determines the state. A
@@ -53,7 +55,7 @@ func (e *Enforcer) recover(ctx context.Context) (recovered, error) {
 		}
 		needed := t.undecided.Add(-memory)
 		if from <= 1 || t.undecided.IsZero() || !needed.Before(start) {
-			return recovered{from: from, last: last, decided: t.decided}, nil
+			return recovered{from: from, last: last, decided: t.decided, release: t.release}, nil
 		}
 		// Longer is never wrong, and twice as far back each time means that all passes
 		// together read little more than the last: nobody can make this quadratic.
@@ -68,6 +70,7 @@ func (e *Enforcer) recover(ctx context.Context) (recovered, error) {
 type tail struct {
 	decided   map[ledger.Position]*pb.Decision
 	undecided time.Time // log time of the first intent or approval without a quorum; zero if none
+	release   *governance.Release
 }
 
 func (e *Enforcer) readTail(ctx context.Context, from, last uint64) (tail, error) {
@@ -88,6 +91,7 @@ type tailReader struct {
 	count   *verdict.Tally
 	known   map[trust.Digest]*knownIntent
 	points  []point // what calls for a decision, in order
+	release *governance.Release
 }
 
 // knownIntent is what the tail says of the intents with one digest.
@@ -112,6 +116,7 @@ func newTailReader() *tailReader {
 }
 
 func (r *tailReader) step(f *ledger.Fold, ev feed.Event[ahead]) error {
+	r.release = f.Governance().Release()
 	switch ev.Record.Kind { //nolint:exhaustive // nothing else calls for decisions or makes them
 	case schemas.KindIntent:
 		r.intents(ev)
@@ -170,7 +175,7 @@ func (r *tailReader) intent(digest trust.Digest) *knownIntent {
 }
 
 func (r *tailReader) tail() tail {
-	t := tail{decided: r.decided}
+	t := tail{decided: r.decided, release: r.release}
 	for _, p := range r.points {
 		if r.decided[p.position] == nil {
 			t.undecided = p.at

@@ -37,6 +37,9 @@ type Config struct {
 	Mark Mark
 	// MaxConcurrent bounds claims and actions under way; 0 means 256.
 	MaxConcurrent int
+	// Sealing holds the private halves of sealing keys. Nil: none, and claims on
+	// intents with sealed arguments are abandoned.
+	Sealing Sealing
 	// Brake, if set, disarms the executor while it is on.
 	Brake Brake
 	// Build and Settings are the digests of the executable and of the effective

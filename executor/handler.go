@@ -10,9 +10,12 @@ import (
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 )
 
-// Action is what a handler is asked to do: exactly the bytes that were decided.
+// Action is what a handler is asked to do: exactly the bytes that were decided,
+// with their sealed arguments opened.
 type Action struct {
-	Intent *pb.Intent // Tool, Resource, Arguments (JSON), …; must not be changed
+	// Intent has Tool, Resource, Arguments (JSON), …; it must not be changed. Where
+	// Sealed is set, Arguments are what was opened: keep them out of logs and errors.
+	Intent *pb.Intent
 	Digest trust.Digest
 	// Claim is the position of the valid claim, and Token the same as one growing
 	// number: the fencing token to hand downstream.

@@ -87,7 +87,11 @@ func (l *loop) spend(ctx context.Context, r permit.Ruling, t0 time.Duration, int
 	if why := l.x.braked(); why != "" {
 		return permit.Grant{}, schemas.Refuse(pb.Reason_REASON_START_DISARMED, "%s", why)
 	}
-	return r.Permit.Spend(t0, l.x.clock(), intent)
+	grant, err := r.Permit.Spend(t0, l.x.clock(), intent)
+	if err != nil {
+		return permit.Grant{}, err
+	}
+	return grant, l.x.open(grant.Intent)
 }
 
 func (l *loop) notStarted(r permit.Ruling, why error) {

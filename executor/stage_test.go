@@ -30,6 +30,7 @@ type stage struct {
 	claims, outcomes *hands
 	forward          atomic.Int64 // what the boot clock is ahead, in nanoseconds
 	brake            Brake
+	sealing          Sealing
 	fold             *ledger.Fold                 // reads heartbeats
 	newest           atomic.Pointer[pb.Heartbeat] // of x1
 
@@ -115,7 +116,7 @@ func (s *stage) begin(handle HandlerFunc, mark Mark) {
 	s.t.Helper()
 	conn, me := s.Connect("x1"), s.Member("x1")
 	x, err := New(Config{
-		Conn: conn, Ledger: s.Zone.Ledger, ID: me.ID, Key: me.Key, Credential: me.Credential, Logger: slog.New(slog.DiscardHandler), Mark: mark, Brake: s.brake,
+		Conn: conn, Ledger: s.Zone.Ledger, ID: me.ID, Key: me.Key, Credential: me.Credential, Logger: slog.New(slog.DiscardHandler), Mark: mark, Brake: s.brake, Sealing: s.sealing,
 		Handlers: map[string]Handler{"read": HandlerFunc(func(ctx context.Context, a Action) (Result, error) {
 			s.acts.Add(1)
 			return handle(ctx, a)

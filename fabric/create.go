@@ -76,6 +76,10 @@ func occupied(dir string) (bool, error) {
 func (p *Params) build(dir string) error {
 	now := p.Clock().UTC().Truncate(time.Second)
 	f := &Fabric{Dir: dir, TrustDomain: p.TrustDomain, Zone: p.Zone, NATS: p.broker(), Created: now, Clock: p.Clock}
+	var err error
+	if p.recorders, err = makeRecorders(p.wantedRecorders()); err != nil {
+		return err
+	}
 	source, err := p.writeSource(f)
 	if err != nil {
 		return err
@@ -88,14 +92,18 @@ func (p *Params) build(dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := f.addGenesis(governors, source.body.GetThresholds()); err != nil {
+	genesis := &pb.Genesis{Governors: governors, Thresholds: source.body.GetThresholds()}
+	if err := f.addGenesis(genesis); err != nil {
 		return err
 	}
 	if err := f.addFirstRelease(source, governors, ca); err != nil {
 		return err
 	}
 	for _, entry := range source.body.GetDirectory() {
-		files, err := f.memberFiles(f.identity(entry.GetRole(), entry.GetName()), ca)
+		if !hasFolder(entry.GetRole()) {
+			continue
+		}
+		files, err := f.memberFiles(f.identity(entry.GetRole(), entry.GetName()), ca, p.recorders...)
 		if err != nil {
 			return err
 		}
@@ -103,7 +111,7 @@ func (p *Params) build(dir string) error {
 			return err
 		}
 	}
-	return f.addConfig()
+	return errors.Join(f.addEvidence(), f.addConfig())
 }
 
 // writeSource writes the release's source as the parameters want it, and reads
@@ -165,11 +173,11 @@ func (f *Fabric) addGovernors(n int) ([]*pb.Governor, error) {
 	return all, nil
 }
 
-// addGenesis makes the record whose digest is the ledger's identity.
-func (f *Fabric) addGenesis(governors []*pb.Governor, thresholds *pb.GovernorThresholds) error {
-	data, err := f.SignGovernance(&pb.Governance{Record: &pb.Governance_Genesis{Genesis: &pb.Genesis{
-		TrustDomain: f.TrustDomain, Zone: f.Zone, Governors: governors, Thresholds: thresholds, Created: timestamppb.New(f.Created),
-	}}})
+// addGenesis makes the record whose digest is the ledger's identity: what the
+// caller says, with where and when.
+func (f *Fabric) addGenesis(genesis *pb.Genesis, governors ...string) error {
+	genesis.TrustDomain, genesis.Zone, genesis.Created = f.TrustDomain, f.Zone, timestamppb.New(f.Created)
+	data, err := f.SignGovernance(&pb.Governance{Record: &pb.Governance_Genesis{Genesis: genesis}}, governors...)
 	if err != nil {
 		return err
 	}
@@ -209,6 +217,18 @@ func checkNames(directory []*pb.Identity, governors []*pb.Governor) error {
 		}
 	}
 	return nil
+}
+
+// hasFolder reports whether a participant of this role has keys of this house: a
+// witness has its own program and its own keys, and only cosigns.
+func hasFolder(role pb.Role) bool { return role != pb.Role_ROLE_WITNESS }
+
+func (f *Fabric) addEvidence() error {
+	text, err := story.ReadFile("template/" + evidenceFile)
+	if err != nil {
+		return fmt.Errorf("fabric: %w", err)
+	}
+	return writeNew(f.path(evidenceFile), text)
 }
 
 func (f *Fabric) addConfig() error {

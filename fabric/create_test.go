@@ -43,7 +43,7 @@ func TestCreateOpenLoad(t *testing.T) {
 	if got := r.GetExpires().AsTime().Sub(noon); got != 8760*time.Hour || r.GetDurability() != 0 || r.GetDecisionThreshold() != 1 || !release.ValidAt(noon) {
 		t.Errorf("the release holds for %v: %v", got, r)
 	}
-	if got := participants(t, made); got != "agent/mallory agent/scout enforcer/e1 executor/x1 sentinel/s1 governor/g1" {
+	if got := participants(t, made); got != "agent/mallory agent/scout enforcer/e1 executor/x1 sentinel/s1 governor/g1 recorder/r1" {
 		t.Errorf("participants: %s", got)
 	}
 }
@@ -78,7 +78,7 @@ func TestCreateWithParams(t *testing.T) {
 	f := create(t, p)
 	release := fold(t, f).Governance().Release()
 	r := release.Proto
-	if got := participants(t, f); got != "agent/clerk agent/mallory agent/scout enforcer/e1 enforcer/e2 enforcer/e3 executor/x1 executor/x2 sentinel/s1 sentinel/s2 governor/g1 governor/g2 governor/g3" {
+	if got := participants(t, f); got != "agent/clerk agent/mallory agent/scout enforcer/e1 enforcer/e2 enforcer/e3 executor/x1 executor/x2 sentinel/s1 sentinel/s2 governor/g1 governor/g2 governor/g3 recorder/r1" {
 		t.Errorf("participants: %s", got)
 	}
 	if r.GetDecisionThreshold() != 2 || r.GetDurability() != p.Durability || !proto.Equal(r.GetThresholds(), &pb.GovernorThresholds{Release: 2, Resume: 2}) {

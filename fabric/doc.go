@@ -6,9 +6,13 @@
 //	  fabric.json                           what identifies the trust domain
 //	  governors/<name>/                     signing.pem nats.nk nats.pub
 //	  issuer/                               ca.pem ca.key: stands in for SPIRE
-//	  participants/<role>/<name>/           signing.pem svid.pem svid.key nats.nk nats.pub bundle.json
+//	  participants/<role>/<name>/           signing.pem svid.pem svid.key nats.nk nats.pub bundle.json;
+//	                                        of a recorder log.keys too
 //	  release/                              release.yaml directory.yaml tools.yaml limits.yaml policies/ tests/
 //	  records/0001-genesis.binpb …          governance envelopes, in the order of the ledger
+//	  carried/                              what a sealed ledger before this one held against somebody
+//	  evidence.yaml recorder/<name>/        whom recorders ask for cosignatures; their trees
+//	  sealed.checkpoint                     the last checkpoint of a sealed ledger
 //	  server/ files/ run/                   of the broker, the file tool, running services
 //
 // A participant's folder is all that it needs, here or on another machine:

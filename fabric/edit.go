@@ -25,6 +25,9 @@ func (p *Params) adapt(dir string) (*ReleaseSource, error) {
 	if err != nil {
 		return nil, fmt.Errorf("fabric: the release's template:\n%w", err)
 	}
+	if count(source.body.GetDirectory(), pb.Role_ROLE_RECORDER) > 0 {
+		return nil, errors.New("fabric: the release's template lists a recorder, whose keys nobody has; leave it out and say how many there are to be")
+	}
 	path := filepath.Join(dir, "release.yaml")
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -132,6 +135,9 @@ func (p *Params) entries(r *pb.Release) []*pb.Identity {
 	add(pb.Role_ROLE_ENFORCER, "e", p.Enforcers, nil)
 	add(pb.Role_ROLE_EXECUTOR, "x", p.Executors, toolNames(r))
 	add(pb.Role_ROLE_SENTINEL, "s", p.Sentinels, nil)
+	for _, r := range p.recorders {
+		all = append(all, &pb.Identity{Name: r.name, Role: pb.Role_ROLE_RECORDER, Required: true, LogKeys: r.public})
+	}
 	return all
 }
 
@@ -198,10 +204,26 @@ func (s *ReleaseSource) appendEntries(text string, entries []*pb.Identity) strin
 		if p.GetRole() == pb.Role_ROLE_ENFORCER {
 			fmt.Fprintf(&b, "%s  rank: %d\n", indent, p.GetRank())
 		}
+		if p.GetRequired() {
+			fmt.Fprintf(&b, "%s  required: true\n", indent)
+		}
+		writeLogKeys(&b, indent, p.GetLogKeys())
+		if p.GetVerifier() != "" {
+			fmt.Fprintf(&b, "%s  verifier: %s\n", indent, quote(p.GetVerifier()))
+		}
 		writeList(&b, indent, "groups", p.GetGroups())
 		writeList(&b, indent, "tools", p.GetTools())
 	}
 	return b.String()
+}
+
+func writeLogKeys(b *strings.Builder, indent string, keys []*pb.LogKey) {
+	if len(keys) > 0 {
+		fmt.Fprintf(b, "%s  log_keys: # of %s, which stays secret\n", indent, logKeysFile)
+	}
+	for _, k := range keys {
+		fmt.Fprintf(b, "%s    - {algorithm: %s, public_key: %x}\n", indent, spell(k.GetAlgorithm()), k.GetPublicKey())
+	}
 }
 
 func writeList(b *strings.Builder, indent, key string, values []string) {

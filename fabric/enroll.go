@@ -23,11 +23,14 @@ type Enrollment struct {
 	Name   string
 	Groups []string // agents
 	Tools  []string // agents and executors
+	// Verifier is the key of a witness's cosignatures, as C2SP signed-note writes
+	// it. Witnesses must have one, nobody else has.
+	Verifier string
 }
 
 // Enrolled says what enrolling did.
 type Enrolled struct {
-	Dir     string // the participant's folder
+	Dir     string // the participant's folder; "" for a witness, which keeps its own keys
 	Version uint64 // the release that has it
 	Record  []byte // that release's envelope; nil when it had been enrolled before
 }
@@ -57,10 +60,13 @@ func (f *Fabric) Enroll(e Enrollment) (*Enrolled, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := f.ensureMember(e.Role, e.Name); err != nil {
-		return nil, err
+	done := &Enrolled{Version: current.Proto.GetVersion()}
+	if hasFolder(e.Role) {
+		done.Dir = f.MemberDir(e.Role, e.Name)
+		if err := f.ensureMember(entry, known); err != nil {
+			return nil, err
+		}
 	}
-	done := &Enrolled{Dir: f.MemberDir(e.Role, e.Name), Version: current.Proto.GetVersion()}
 	if !known {
 		done.Record, err = f.publish(withEntry(successor(current), entry))
 		if errors.Is(err, fs.ErrNotExist) { // what matters is not which file
@@ -81,6 +87,9 @@ func (f *Fabric) checkEnrollment(e Enrollment) error {
 	if err := schemas.CheckName(e.Name); err != nil {
 		return err
 	}
+	if witness := e.Role == pb.Role_ROLE_WITNESS; witness != (e.Verifier != "") {
+		return errors.New("fabric: a witness is known by its verifier key, and nobody else has one; give what portcullis witness keygen prints")
+	}
 	if there, err := exists(f.path(governorsDir, e.Name)); err != nil || there {
 		return errors.Join(fmt.Errorf("fabric: a governor is called %q; names are unique in a zone, choose another", e.Name), err)
 	}
@@ -92,13 +101,13 @@ func (e Enrollment) entry(r *pb.Release) (entry *pb.Identity, known bool, err er
 	for _, p := range r.GetDirectory() {
 		switch {
 		case p.GetName() != e.Name:
-		case p.GetRole() != e.Role || !slices.Equal(p.GetGroups(), e.Groups) || !slices.Equal(p.GetTools(), e.Tools):
+		case p.GetRole() != e.Role || !slices.Equal(p.GetGroups(), e.Groups) || !slices.Equal(p.GetTools(), e.Tools) || p.GetVerifier() != e.Verifier:
 			return nil, false, fmt.Errorf("fabric: %s %q is enrolled with groups %q and tools %q; choose another name, or change directory.yaml and publish", trust.RoleName(p.GetRole()), e.Name, p.GetGroups(), p.GetTools())
 		default:
 			return p, true, nil
 		}
 	}
-	entry = &pb.Identity{Name: e.Name, Role: e.Role, Groups: e.Groups, Tools: e.Tools}
+	entry = &pb.Identity{Name: e.Name, Role: e.Role, Groups: e.Groups, Tools: e.Tools, Verifier: e.Verifier}
 	if e.Role == pb.Role_ROLE_ENFORCER {
 		entry.Rank = nextRank(r.GetDirectory())
 	}
@@ -136,12 +145,34 @@ func (f *Fabric) publish(release *pb.Release) ([]byte, error) {
 	return f.addRelease(release)
 }
 
-// ensureMember makes a participant's folder unless it is there.
-func (f *Fabric) ensureMember(role pb.Role, name string) error {
-	there, err := exists(f.MemberDir(role, name))
-	if err != nil || there {
+// ensureMember makes a participant's folder unless it is there. The entry of a
+// recorder that is new gets its log keys; one that is known keeps them.
+func (f *Fabric) ensureMember(entry *pb.Identity, known bool) error {
+	dir := f.MemberDir(entry.GetRole(), entry.GetName())
+	there, err := exists(dir)
+	if err != nil {
 		return err
 	}
+	recorder := entry.GetRole() == pb.Role_ROLE_RECORDER
+	switch {
+	case !there && known && recorder:
+		return fmt.Errorf("fabric: recorder %s is enrolled and its folder is not in %s: its log keys cannot be made again; put the folder back, or enroll another", entry.GetName(), f.Dir)
+	case !there:
+		if err := f.addMember(entry.GetRole(), entry.GetName()); err != nil {
+			return err
+		}
+	}
+	if recorder && !known {
+		_, keys, err := readLogKeys(dir)
+		if err != nil {
+			return err
+		}
+		entry.LogKeys = keys.Public()
+	}
+	return nil
+}
+
+func (f *Fabric) addMember(role pb.Role, name string) error {
 	ca, err := f.issuer()
 	if err != nil {
 		return fmt.Errorf("fabric: making an SVID needs the issuer's key: %w", err)

@@ -38,7 +38,13 @@ const (
 	svidCert    = "svid.pem"
 	svidKey     = "svid.key"
 	bundleFile  = "bundle.json"
+	logKeysFile = "log.keys"
 	lockFile    = "lock"
+
+	evidenceFile = "evidence.yaml"
+	recorderDir  = "recorder"
+	carriedDir   = "carried"
+	sealedFile   = "sealed.checkpoint"
 )
 
 // Fabric is a trust domain on disk. Get one from Create or Open. It holds no
@@ -161,6 +167,9 @@ func (f *Fabric) ServerDir() string { return f.path(serverDir) }
 
 // FilesDir is the root of the file tool.
 func (f *Fabric) FilesDir() string { return f.path(filesDir) }
+
+// RecorderDir is the folder of a recorder's tree: its tiles and its checkpoint.
+func (f *Fabric) RecorderDir(name string) string { return f.path(recorderDir, name) }
 
 // RunDir is for what running services keep: marks and locks.
 func (f *Fabric) RunDir() string { return f.path(runDir) }

@@ -20,6 +20,7 @@ type Member struct {
 	Credential []byte    // a Credential envelope, to introduce on the ledger
 	Expires    time.Time // of the credential
 	NKeySeed   []byte
+	LogKeys    []byte // recorders: what trust.ParseLogKeys reads
 	Bundle     Bundle
 }
 
@@ -102,7 +103,10 @@ func LoadMember(dir string, build trust.Digest, now time.Time) (*Member, error) 
 	if m.Expires, err = m.verify(now); err != nil {
 		return nil, fmt.Errorf("fabric: %s: %w", dir, err)
 	}
-	return m, nil
+	if m.ID.Role == pb.Role_ROLE_RECORDER {
+		m.LogKeys, _, err = readLogKeys(dir)
+	}
+	return m, err
 }
 
 // verify reads the member's credential as a stranger would.

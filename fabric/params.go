@@ -21,6 +21,10 @@ type Params struct {
 	// or 1 where it has none. They are called e1, x1, s1 and so on; executors
 	// serve every tool.
 	Enforcers, Executors, Sentinels int
+	// Recorders are called r1 and so on, and nothing arms without them; 0 means 1.
+	// The source lists none: their keys are made here. With NoRecorders there is
+	// none, as in folders that were made before there were recorders.
+	Recorders int
 	// Agents come in addition to those of the release's source.
 	Agents []Agent
 	// K is how many enforcers must agree; 0 means what the source says.
@@ -40,6 +44,8 @@ type Params struct {
 	NATS NATS
 	// Clock is required.
 	Clock func() time.Time
+
+	recorders []newRecorder // that are being made
 }
 
 // Agent is an agent to enroll.
@@ -48,6 +54,9 @@ type Agent struct {
 	Groups []string
 	Tools  []string
 }
+
+// NoRecorders asks for a fabric whose ledger nobody records.
+const NoRecorders = -1
 
 const (
 	defaultPort  = 4222
@@ -78,6 +87,7 @@ func (p *Params) check() error {
 		{"enforcers", p.Enforcers, maxOfARole},
 		{"executors", p.Executors, maxOfARole},
 		{"sentinels", p.Sentinels, maxOfARole},
+		{"recorders", max(p.Recorders, 0), maxOfARole},
 		{"governors", p.Governors, maxGovernors},
 		{"enforcers that must agree", p.K, maxGovernors},
 		{"as port", p.NATS.Port, 65535},
@@ -87,6 +97,13 @@ func (p *Params) check() error {
 		}
 	}
 	return nil
+}
+
+func (p *Params) wantedRecorders() int {
+	if p.Recorders == 0 {
+		return 1
+	}
+	return max(p.Recorders, 0)
 }
 
 // broker fills in where the broker is.

@@ -19,8 +19,8 @@ var ErrRecords = errors.New("fabric: the records do not hold")
 
 const recordSuffix = ".binpb"
 
-// Records returns the governance envelopes in the order in which they belong on
-// the ledger: genesis, release 1, release 2 and so on.
+// Records returns genesis and the releases, in the order in which they belong on
+// the ledger. See Founding for all that does.
 func (f *Fabric) Records() ([][]byte, error) {
 	names, err := f.recordNames()
 	if err != nil {
@@ -96,7 +96,7 @@ func (f *Fabric) State() (*governance.State, error) {
 // chain folds the records as a follower of the ledger does, each at the moment
 // from which it says to hold.
 func (f *Fabric) chain() (*governance.State, error) {
-	records, err := f.Records()
+	records, err := f.Founding()
 	if err != nil {
 		return nil, err
 	}
@@ -129,10 +129,10 @@ func heldFrom(record *pb.Governance) time.Time {
 	return record.GetGenesis().GetCreated().AsTime()
 }
 
-// addRelease signs a release with every governor's key that is here and adds it
-// to the records, if it follows them and enough governors signed.
-func (f *Fabric) addRelease(release *pb.Release) ([]byte, error) {
-	data, err := f.SignGovernance(&pb.Governance{Record: &pb.Governance_Release{Release: release}})
+// addRelease signs a release with the keys of the governors named, or of all that
+// are here, and adds it to the records, if it follows them and enough signed.
+func (f *Fabric) addRelease(release *pb.Release, governors ...string) ([]byte, error) {
+	data, err := f.SignGovernance(&pb.Governance{Record: &pb.Governance_Release{Release: release}}, governors...)
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ var sections = []struct {
 	file   string
 	fields []string
 }{
-	{"release.yaml", []string{"note", "thresholds", "decision_threshold", "durability", "bounds", "agent_attributes", "drift"}},
+	{"release.yaml", []string{"note", "thresholds", "decision_threshold", "durability", "bounds", "agent_attributes", "drift", "witness_threshold", "sealing_keys"}},
 	{"directory.yaml", []string{"directory"}},
 	{"tools.yaml", []string{"tools"}},
 	{"limits.yaml", []string{"limits"}},

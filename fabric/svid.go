@@ -10,8 +10,9 @@ import (
 	"github.com/portcullis-dev/portcullis/core/trust"
 )
 
-// memberFiles are a new participant's: keys, SVID and bundle.
-func (f *Fabric) memberFiles(id trust.Identity, ca *issuer) ([]file, error) {
+// memberFiles are a new participant's: keys, SVID and bundle. Made are the
+// recorders whose log keys there are already.
+func (f *Fabric) memberFiles(id trust.Identity, ca *issuer, made ...newRecorder) ([]file, error) {
 	_, files, err := keyFiles()
 	if err != nil {
 		return nil, err
@@ -32,7 +33,11 @@ func (f *Fabric) memberFiles(id trust.Identity, ca *issuer) ([]file, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(files, file{svidCert, marshalCert(cert)}, file{svidKey, pem}, bundle), nil
+	own, err := ownFiles(id, made)
+	if err != nil {
+		return nil, err
+	}
+	return append(append(files, file{svidCert, marshalCert(cert)}, file{svidKey, pem}, bundle), own...), nil
 }
 
 // renew replaces an SVID that has less than a third of its life left. Only the

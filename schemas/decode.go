@@ -50,7 +50,13 @@ func Messages() []proto.Message {
 // duration within the range that protobuf gives it. Errors wrap ErrOversized,
 // ErrMalformed or ErrInvalid.
 func Decode(data []byte, limit int, m proto.Message) error {
-	if err := DecodeUnchecked(data, limit, m); err != nil {
+	if err := parse(data, limit, m); err != nil {
+		return err
+	}
+	if sound(m) {
+		return nil
+	}
+	if err := walk(m.ProtoReflect(), checkKnown); err != nil {
 		return err
 	}
 	return Validate(m)
@@ -59,18 +65,28 @@ func Decode(data []byte, limit int, m proto.Message) error {
 // DecodeUnchecked is Decode without the schema's rules, for callers that check
 // the few rules of a small message by hand.
 func DecodeUnchecked(data []byte, limit int, m proto.Message) error {
+	if err := parse(data, limit, m); err != nil {
+		return err
+	}
+	return walk(m.ProtoReflect(), checkKnown)
+}
+
+func parse(data []byte, limit int, m proto.Message) error {
 	if len(data) > limit {
 		return fmt.Errorf("%w: %s has %d bytes, at most %d are accepted", ErrOversized, m.ProtoReflect().Descriptor().Name(), len(data), limit)
 	}
 	if err := proto.Unmarshal(data, m); err != nil {
 		return fmt.Errorf("%w: %s: %v", ErrMalformed, m.ProtoReflect().Descriptor().Name(), err) //nolint:errorlint // the cause's text varies by design and must not be matched
 	}
-	return walk(m.ProtoReflect(), func(part protoreflect.Message) error {
-		if len(part.GetUnknown()) > 0 { // it would survive decoding unseen
-			return fmt.Errorf("%w: %s has an unknown field", ErrMalformed, part.Descriptor().FullName())
-		}
-		return nil
-	})
+	return nil
+}
+
+// checkKnown refuses unknown fields, which would survive decoding unseen.
+func checkKnown(part protoreflect.Message) error {
+	if len(part.GetUnknown()) > 0 {
+		return fmt.Errorf("%w: %s has an unknown field", ErrMalformed, part.Descriptor().FullName())
+	}
+	return nil
 }
 
 // Validate checks m against the rules of the schema.
@@ -143,8 +159,10 @@ func messageFields(d protoreflect.MessageDescriptor) []protoreflect.FieldDescrip
 // Marshal serializes a record that this process made. The bytes are
 // deterministic: messages of the protocol have no maps and no unknown fields.
 func Marshal(m proto.Message) ([]byte, error) {
-	if err := Validate(m); err != nil {
-		return nil, err
+	if !sound(m) {
+		if err := Validate(m); err != nil {
+			return nil, err
+		}
 	}
 	return proto.MarshalOptions{Deterministic: true}.Marshal(m)
 }

@@ -15,17 +15,18 @@ type Invariant string
 
 // The invariants.
 const (
-	S1   Invariant = "S1"    // every act has authority at its claim
-	S2   Invariant = "S2"    // at most one act an intent
-	S3   Invariant = "S3"    // no start later than B after a halt
-	S3L  Invariant = "S3'"   // nor than pulse limit + B after a halt or a lie, with a lying broker
-	S4   Invariant = "S4"    // no start later than pulse limit + B after the last pulse
-	S5   Invariant = "S5"    // verdicts and the states behind them equal, byte for byte
-	S6   Invariant = "S6"    // who was shown another ledger knows at the next pulse that covers it, and stays disarmed
-	V7   Invariant = "V7"    // and they are those that section 7 defines
-	L1   Invariant = "L1"    // an allowed intent is executed once all is well
-	D    Invariant = "drill" // a drill changes nothing
-	Twin Invariant = "twin"  // the twin of the book is its twin: the simulator's own
+	S1    Invariant = "S1"    // every act has authority at its claim
+	S2    Invariant = "S2"    // at most one act an intent
+	S3    Invariant = "S3"    // no start later than B after a halt
+	S3L   Invariant = "S3'"   // nor than pulse limit + B after a halt or a lie, with a lying broker
+	S4    Invariant = "S4"    // no start later than pulse limit + B after the last pulse
+	S5    Invariant = "S5"    // verdicts and the states behind them equal, byte for byte
+	S6    Invariant = "S6"    // who was shown another ledger knows at the next pulse that covers it, and stays disarmed
+	V7    Invariant = "V7"    // and they are those that section 7 defines
+	L1    Invariant = "L1"    // an allowed intent is executed once all is well
+	D     Invariant = "drill" // a drill changes nothing
+	Audit Invariant = "audit" // an auditor of the ledger finds nothing but what liars and the deceived signed
+	Twin  Invariant = "twin"  // the twin of the book is its twin: the simulator's own
 )
 
 // Failure is a broken invariant.

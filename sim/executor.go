@@ -134,7 +134,7 @@ func (x *executor) governed(gov *governance.State) {
 	for _, r := range x.ready {
 		d := r.ruling.Decision
 		_, halted := gov.Halted(governance.Target{Zone: gov.Zone(), Tool: d.GetTool(), Agent: d.GetAgent(), Session: d.GetSession()})
-		if halted || gov.RevokedID(d.GetAgent()) || gov.RevokedID(x.node.member.SPIFFE()) {
+		if !r.done && (halted || gov.RevokedID(d.GetAgent()) || gov.RevokedID(x.node.member.SPIFFE())) {
 			r.done = true
 			x.report(r.ruling.Position, d, pb.Status_STATUS_ABANDONED)
 		}

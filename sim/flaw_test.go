@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/portcullis-dev/portcullis/core/audit"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 	"github.com/portcullis-dev/portcullis/sim"
 )
@@ -114,6 +115,29 @@ const flawSteps = 120
 // maxSeeds is within how many runs each flaw must be found.
 const maxSeeds = 300
 
+// audits says by which rule an auditor of the ledger alone finds that a promise
+// was broken: verdicts are derived again, and acts have outcomes. When an action
+// began, and what somebody was shown who never wrote of it, no ledger tells.
+var audits = map[sim.Invariant]audit.Rule{
+	sim.S1: audit.RuleRogue, sim.S2: audit.RuleRogue, sim.S5: audit.RuleReplay, sim.V7: audit.RuleReplay,
+}
+
+// unseen are flaws of which no ledger tells, although they break a promise of
+// audits.
+var unseen = map[string]bool{
+	// A state that is not what it should be, before anybody signed a verdict by it.
+	"no recovery": true, "half a recovery": true, "an undecided tail forgotten": true, "a restart forgets approvals": true,
+	// A verdict that nobody signs.
+	"a refusal ignored": true,
+	// A second act that its executor does not tell of: the same outcome again is a
+	// copy, and an outcome does not say which start of its process acted.
+	"spent twice": true, "an earlier incarnation's claim": true,
+}
+
+func finds(all []audit.Finding, rule audit.Rule) bool {
+	return slices.ContainsFunc(all, func(f audit.Finding) bool { return f.Rule == rule })
+}
+
 func TestEveryFlawIsFound(t *testing.T) {
 	for _, f := range flaws {
 		t.Run(f.name, func(t *testing.T) {
@@ -130,6 +154,9 @@ func TestEveryFlawIsFound(t *testing.T) {
 					t.Fatalf("seed %d: %v; it should break one of %v", seed, r.Failure, f.breaks)
 				}
 				t.Logf("seed %d: %v", seed, r.Failure)
+				if rule := audits[r.Failure.Invariant]; rule != "" && !unseen[f.name] && !finds(r.Found, rule) {
+					t.Errorf("seed %d: an auditor finds no %s, but %v", seed, rule, r.Found)
+				}
 				return
 			}
 			t.Errorf("no seed of %d finds it", maxSeeds)

@@ -33,11 +33,12 @@ type node struct {
 	caughtUp bool
 	off      time.Duration // wall clock minus the newest record's timestamp, when it was read
 
-	victim bool // it was shown another ledger
-	told   bool // since its start, a pulse has told it so
-	warped bool // under other times
-	ploy   ploy
-	shown  map[uint64]*entry // what it was shown, by sequence
+	victim   bool // it was shown another ledger
+	deceived bool // the same, and never forgotten
+	told     bool // since its start, a pulse has told it so
+	warped   bool // under other times
+	ploy     ploy
+	shown    map[uint64]*entry // what it was shown, by sequence
 }
 
 // actor is the participant on a node.

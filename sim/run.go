@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/portcullis-dev/portcullis/core/audit"
 	"github.com/portcullis-dev/portcullis/core/trust"
 )
 
@@ -15,6 +16,8 @@ type Result struct {
 	Seconds  int // second acts of executors that were shown another ledger, within their bound
 	Betrayed int // followers that learned by a pulse that they were
 	Records  int
+
+	Found []audit.Finding // what an auditor finds on the ledger
 }
 
 // Run plays the steps in the world of cfg, then heals everything and demands
@@ -34,7 +37,13 @@ func Run(cfg Config, flaw Flaw, steps []Step, trace func(string)) Result {
 			w.failure.Step = len(steps)
 		}
 	}
-	return Result{Failure: w.failure, Acts: len(w.acts), Approved: w.approved, Seconds: w.seconds, Betrayed: w.betrayed, Records: len(w.entries)}
+	if w.failure == nil && flaw == (Flaw{}) {
+		w.checkAudit()
+	} else {
+		w.aftermath()
+		w.found = w.audit().Findings
+	}
+	return Result{Found: w.found, Failure: w.failure, Acts: len(w.acts), Approved: w.approved, Seconds: w.seconds, Betrayed: w.betrayed, Records: len(w.entries)}
 }
 
 func (w *World) play(s Step) {

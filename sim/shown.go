@@ -53,7 +53,7 @@ func (n *node) choose(e *entry) *entry {
 	}
 	p.left--
 	as := n.w.instead(e, *p)
-	n.victim = true
+	n.victim, n.deceived = true, true
 	n.warped = n.warped || p.how == warped
 	n.w.logf("%s is shown %s instead of %s", n.name, as, e)
 	return as

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/portcullis-dev/portcullis/core/audit"
 	"github.com/portcullis-dev/portcullis/core/governance"
 	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/trust"
@@ -51,6 +52,7 @@ type World struct {
 	verdicts map[ledger.Position]spoken
 	states   map[uint64]stateAt
 	failure  *Failure
+	found    []audit.Finding
 	trace    func(string)
 }
 

@@ -134,7 +134,7 @@ func (s *stage) startParts(ctx context.Context, cfg Config) error {
 	var mu sync.Mutex
 	var g errgroup.Group
 	for _, p := range participants {
-		if p.Role != pb.Role_ROLE_ENFORCER && p.Role != pb.Role_ROLE_EXECUTOR && p.Role != pb.Role_ROLE_SENTINEL {
+		if p.Role != pb.Role_ROLE_ENFORCER && p.Role != pb.Role_ROLE_EXECUTOR && p.Role != pb.Role_ROLE_SENTINEL && p.Role != pb.Role_ROLE_RECORDER {
 			continue
 		}
 		g.Go(func() error {

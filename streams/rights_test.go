@@ -34,7 +34,7 @@ func ledgerSubjects() []string {
 func otherSubjects() []string {
 	return []string{
 		subj(schemas.KindHeartbeat, "enforcer.enf"), subj(schemas.KindHeartbeat, "executor.exec"), subj(schemas.KindHeartbeat, "sentinel.sent"),
-		subj(schemas.KindHeartbeat, "recorder.rec"), subj(schemas.KindHeartbeat, "agent.alice"), subj(schemas.KindCheckpoint, ""),
+		subj(schemas.KindHeartbeat, "recorder.rec"), subj(schemas.KindHeartbeat, "auditor.aud"), subj(schemas.KindHeartbeat, "agent.alice"), subj(schemas.KindCheckpoint, ""),
 	}
 }
 
@@ -49,7 +49,7 @@ var mayAppend = map[string][]string{
 	"appr":  {"fabric.z.credential.appr", "fabric.z.approval"},
 	"rec":   {"fabric.z.credential.rec", "heartbeat.z.recorder.rec", "checkpoint.z"},
 	"wit":   {"checkpoint.z"},
-	"aud":   {},
+	"aud":   {"fabric.z.credential.aud", "heartbeat.z.auditor.aud"},
 }
 
 // Every role against every subject: refused at the broker and nothing stored,
@@ -93,7 +93,7 @@ var mayRead = map[string][]string{
 	"alice": {"answer.z.alice"},
 	"bob":   {"answer.z.bob"},
 	"enf":   {"live.fabric.z.>"}, "exec": {"live.fabric.z.>"}, "appr": {"live.fabric.z.>"},
-	"gov":  {"live.fabric.z.>", "live.heartbeat.z.>"},
+	"gov":  {"live.fabric.z.>", "live.heartbeat.z.>", "live.checkpoint.z"},
 	"sent": {"live.fabric.z.>", "live.heartbeat.z.>", "live.checkpoint.z"},
 	"aud":  {"live.fabric.z.>", "live.heartbeat.z.>", "live.checkpoint.z"},
 	"rec":  {"live.fabric.z.>", "live.checkpoint.z"},

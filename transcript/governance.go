@@ -2,6 +2,7 @@ package transcript
 
 import (
 	"encoding/hex"
+	"fmt"
 	"slices"
 
 	"github.com/portcullis-dev/portcullis/core/governance"
@@ -32,6 +33,11 @@ func (t *Teller) tellGovernance(f *ledger.Fold, rec ledger.Record, env *trust.En
 	case *pb.Governance_Revoke:
 		g.Record, g.Reason = "revoke", x.Revoke.GetReason()
 		g.Whom = orElse(x.Revoke.GetSpiffeId(), hex.EncodeToString(x.Revoke.GetKeyId()))
+	case *pb.Governance_Loss:
+		g.Record, g.Reason = "loss", x.Loss.GetReason()
+		g.Scope = fmt.Sprintf("of all after %d, of %d", x.Loss.GetKept(), x.Loss.GetLost().GetSize())
+	case *pb.Governance_Seal:
+		g.Record, g.Reason = "seal", x.Seal.GetReason()
 	}
 	l := single(rec, Line{Governance: g})
 	l.By = t.signers(f, env)

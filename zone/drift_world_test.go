@@ -55,7 +55,7 @@ var theBuild = trust.DigestOf([]byte("the build of these tests"))
 func driftingZone(t *testing.T, change func(*pb.Release), start ...string) *drifting {
 	t.Helper()
 	f, err := fabric.Create(filepath.Join(t.TempDir(), "fabric"), fabric.Params{
-		Clock: time.Now, TrustDomain: "example.test", Zone: "home", Enforcers: 2, Executors: 2, Sentinels: 2,
+		Clock: time.Now, TrustDomain: "example.test", Zone: "home", Enforcers: 2, Executors: 2, Sentinels: 2, Recorders: fabric.NoRecorders,
 		Durability: pb.Durability_DURABILITY_RELAXED_SYNC_MAY_LOSE_RECORDS,
 	})
 	must(t, err)

@@ -37,7 +37,7 @@ func TestABrokerOfOnesOwn(t *testing.T) {
 	for _, one := range []struct {
 		role pb.Role
 		name string
-	}{{pb.Role_ROLE_ENFORCER, "e1"}, {pb.Role_ROLE_EXECUTOR, "x1"}, {pb.Role_ROLE_SENTINEL, "s1"}} {
+	}{{pb.Role_ROLE_ENFORCER, "e1"}, {pb.Role_ROLE_EXECUTOR, "x1"}, {pb.Role_ROLE_SENTINEL, "s1"}, {pb.Role_ROLE_RECORDER, "r1"}} {
 		must(t, z.Start(t.Context(), one.role, one.name))
 	}
 	w.ready()

@@ -168,10 +168,13 @@ func ResumeVote(state *governance.State, resume *trust.Envelope) fabric.Vote {
 	if state.Release() == nil {
 		return fabric.Vote{} // never enough
 	}
-	release := state.Release().Proto
-	vote := fabric.Vote{Needed: int(release.GetThresholds().GetResume())}
-	signed := resume.Signers(state.Governors())
-	for _, governor := range release.GetGovernors() {
+	return governorVote(state, resume, state.Release().Proto.GetThresholds().GetResume())
+}
+
+func governorVote(state *governance.State, record *trust.Envelope, needed uint32) fabric.Vote {
+	vote := fabric.Vote{Needed: int(needed)}
+	signed := record.Signers(state.Governors())
+	for _, governor := range state.Release().Proto.GetGovernors() {
 		key := trust.DigestOf(governor.GetPublicKey())
 		if _, may := state.Governors()[key]; !may {
 			continue

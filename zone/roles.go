@@ -6,10 +6,12 @@ import (
 	"log/slog"
 
 	"github.com/portcullis-dev/portcullis/agent"
+	"github.com/portcullis-dev/portcullis/auditor"
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/enforcer"
 	"github.com/portcullis-dev/portcullis/executor"
 	"github.com/portcullis-dev/portcullis/fabric"
+	"github.com/portcullis-dev/portcullis/recorder"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 	"github.com/portcullis-dev/portcullis/sentinel"
 	"github.com/portcullis-dev/portcullis/streams"
@@ -47,6 +49,40 @@ func Sentinel(conn *streams.Conn, m *fabric.Member, p Program, log *slog.Logger)
 		Conn: conn, Ledger: m.Bundle.Ledger, ID: m.ID, Key: m.Key, Credential: m.Credential, Logger: log,
 		Build: p.Build, Settings: p.Settings,
 	})
+}
+
+// Auditor makes an auditor of a member on its connection.
+func Auditor(conn *streams.Conn, m *fabric.Member, p Program, log *slog.Logger) (*auditor.Auditor, error) {
+	return auditor.New(auditor.Config{
+		Conn: conn, Ledger: m.Bundle.Ledger, ID: m.ID, Key: m.Key, Credential: m.Credential, Logger: log,
+		Build: p.Build, Settings: p.Settings,
+	})
+}
+
+// Recorder makes a recorder of a member on its connection. Dir is the folder of
+// its tree.
+func Recorder(conn *streams.Conn, m *fabric.Member, p Program, e fabric.Evidence, dir string, log *slog.Logger) (*recorder.Recorder, error) {
+	keys, err := trust.ParseLogKeys(m.LogKeys)
+	if err != nil {
+		return nil, fmt.Errorf("zone: the log keys of %s: %w", m.ID, err)
+	}
+	var witnesses []recorder.Witness
+	for _, w := range e.Witnesses {
+		witnesses = append(witnesses, recorder.Witness(w))
+	}
+	return recorder.New(recorder.Config{
+		Conn: conn, Ledger: m.Bundle.Ledger, ID: m.ID, Key: m.Key, Credential: m.Credential, LogKeys: keys, Dir: dir, Logger: log,
+		Build: p.Build, Settings: p.Settings, Witnesses: witnesses, Listen: e.Listen,
+	})
+}
+
+// recorderSettings is the digest of what a recorder is configured to do.
+func recorderSettings(id trust.Identity, e fabric.Evidence) trust.Digest {
+	parts := []string{"role", trust.RoleName(id.Role), "name", id.Name, "listen", e.Listen}
+	for _, w := range e.Witnesses {
+		parts = append(parts, "witness", w.Name, w.URL)
+	}
+	return heartbeat.Digest(parts...)
 }
 
 // Hands is what an executor acts with. Handlers are required.

@@ -89,7 +89,7 @@ func Found(ctx context.Context, f *fabric.Fabric, b Broker, log *slog.Logger) er
 	return Append(ctx, f, conn)
 }
 
-// Append appends the fabric's records that the ledger lacks.
+// Append appends the fabric's records that the ledger lacks, in their order.
 func Append(ctx context.Context, f *fabric.Fabric, conn *streams.Conn) error {
 	standing, first, err := governanceOf(ctx, f.Zone, conn)
 	if err != nil {
@@ -99,7 +99,7 @@ func Append(ctx context.Context, f *fabric.Fabric, conn *streams.Conn) error {
 		return fmt.Errorf("%w: it begins with genesis %s, the fabric in %s with %s; use the data folder that made it, or another server",
 			ErrForeignLedger, first.Short(), f.Dir, f.Ledger.Short())
 	}
-	records, err := f.Records()
+	records, err := f.Founding()
 	if err != nil {
 		return err
 	}

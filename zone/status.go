@@ -27,11 +27,13 @@ type Status struct {
 	Head     governance.Head     // its number is the epoch
 	Halts    []governance.Halt   // in force, oldest first
 	Last     HaltRecorded        // the newest ever
+	Sealed   bool                // the ledger has ended
 	Pulse    Pulse
 
 	Participants []Participant
 	Findings     []Finding
 	Waiting      int // intents that wait for approval
+	Evidence     Evidence
 }
 
 // Finding is what a sentinel says drifts.
@@ -66,17 +68,23 @@ func (o *Observer) Status(ctx context.Context) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
+	note, err := o.newestCheckpoint(ctx)
+	if err != nil {
+		return Status{}, err
+	}
 	s := Status{At: o.f.Clock(), Last: last}
 	o.Look(func(f *ledger.Fold) {
 		gov := f.Governance()
 		s.Ledger, s.Position, s.LogTime = gov.Ledger(), f.Seq(), f.LogTime()
 		s.Release, s.Head, s.Halts, s.Pulse = gov.Release(), gov.Head(), gov.Halts(), o.pulse
+		s.Sealed = gov.Sealed()
 		if s.Release != nil {
 			s.Participants = o.participants(f, beats)
 			s.Waiting = o.pending(f)
 		}
 	})
 	s.Findings = findings(s.Participants)
+	s.Evidence = s.evidence(note)
 	s.Unarmed = s.unarmed()
 	return s, nil
 }
@@ -148,6 +156,9 @@ func (s *Status) unarmed() (why []string) {
 	}
 	if !s.Release.ValidAt(s.At) || !s.Release.ValidAt(s.LogTime) {
 		why = append(why, fmt.Sprintf("release %d is not valid now", s.Release.Proto.GetVersion()))
+	}
+	if s.Sealed {
+		why = append(why, "the ledger is sealed: nothing is allowed on it any more")
 	}
 	for _, h := range s.Halts {
 		if Blanket(h.Scope) {

@@ -70,6 +70,7 @@ func fabricParams(w *stage, o map[string]string) fabric.Params {
 	w.pulseLimit = w.duration(o["pulse_limit"], 30*time.Second)
 	return fabric.Params{
 		Clock: time.Now, TrustDomain: "golden.test", Zone: "home",
+		Recorders: fabric.NoRecorders, // stories of how actions are decided and carried out
 		Enforcers: w.number(o["enforcers"], 1), Executors: w.number(o["executors"], 1), K: w.number(o["k"], 1),
 		Release: withDrift(o["drift"], withApprovers(w.number(o["approvers"], 0), release(w.t, map[string]string{
 			"start":          "30s", // generous: a slow machine must not decide how a story ends

@@ -6,14 +6,17 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/portcullis-dev/portcullis/agent"
+	"github.com/portcullis-dev/portcullis/auditor"
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/enforcer"
 	"github.com/portcullis-dev/portcullis/executor"
 	"github.com/portcullis-dev/portcullis/fabric"
+	"github.com/portcullis-dev/portcullis/recorder"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 	"github.com/portcullis-dev/portcullis/sentinel"
 	"github.com/portcullis-dev/portcullis/streams"
@@ -28,6 +31,10 @@ type Config struct {
 	Tools  trust.Digest // digest of what the tools are configured to do, see ToolsConfig.Digest
 
 	LedgerBytes int64 // bound on the ledger; 0 means the default of package streams
+
+	// Evidence says how recorders serve and whom they ask; nil means evidence.yaml
+	// in the fabric's folder.
+	Evidence *fabric.Evidence
 
 	// Handlers makes the handlers of one executor for the tools that the
 	// directory lets it serve.
@@ -58,6 +65,8 @@ type member struct {
 	enforcer *enforcer.Enforcer
 	executor *executor.Executor
 	sentinel *sentinel.Sentinel
+	recorder *recorder.Recorder
+	auditor  *auditor.Auditor
 }
 
 // Open starts the broker and brings its ledger up to date. Nobody is started.
@@ -115,23 +124,23 @@ func (z *Zone) Reload() error {
 	return z.at.Server.Reload(participants)
 }
 
-// StartAll starts every enforcer, executor and sentinel of the directory whose
-// folder is in the fabric and that does not run here already.
+// runs are the roles that a zone runs, in the order in which they are stopped:
+// nothing is to start that nobody watches, and recorders see the last of it.
+var runs = []pb.Role{pb.Role_ROLE_EXECUTOR, pb.Role_ROLE_ENFORCER, pb.Role_ROLE_SENTINEL, pb.Role_ROLE_AUDITOR, pb.Role_ROLE_RECORDER}
+
+// StartAll starts everybody of the directory that a zone runs, whose folder is in
+// the fabric and that does not run here already.
 func (z *Zone) StartAll(ctx context.Context) error {
 	participants, err := z.cfg.Fabric.Participants()
 	if err != nil {
 		return err
 	}
 	for _, p := range participants {
-		switch p.Role { //nolint:exhaustive // the other roles are not run by a zone
-		case pb.Role_ROLE_ENFORCER, pb.Role_ROLE_EXECUTOR, pb.Role_ROLE_SENTINEL:
-			if slices.Contains(z.running(p.Role), p.Name) {
-				continue
-			}
-			if err := z.Start(ctx, p.Role, p.Name); err != nil {
-				return err
-			}
-		default:
+		if !slices.Contains(runs, p.Role) || slices.Contains(z.running(p.Role), p.Name) {
+			continue
+		}
+		if err := z.Start(ctx, p.Role, p.Name); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -180,6 +189,13 @@ func (z *Zone) prepare(one *member, m *fabric.Member, log *slog.Logger) (run fun
 			return nil, err
 		}
 		return one.sentinel.Run, nil
+	case pb.Role_ROLE_AUDITOR:
+		if one.auditor, err = Auditor(one.conn, m, z.program(m), log); err != nil {
+			return nil, err
+		}
+		return one.auditor.Run, nil
+	case pb.Role_ROLE_RECORDER:
+		return z.prepareRecorder(one, m, log)
 	case pb.Role_ROLE_EXECUTOR:
 		return z.prepareExecutor(one, m, log)
 	default:
@@ -188,6 +204,36 @@ func (z *Zone) prepare(one *member, m *fabric.Member, log *slog.Logger) (run fun
 }
 
 func (z *Zone) program(m *fabric.Member) Program { return program(z.cfg.Build, z.cfg.Tools, m.ID) }
+
+func (z *Zone) prepareRecorder(one *member, m *fabric.Member, log *slog.Logger) (run func(context.Context) error, err error) {
+	e, err := z.evidence(m.ID.Name)
+	if err != nil {
+		return nil, err
+	}
+	p := z.program(m)
+	p.Settings = recorderSettings(m.ID, e)
+	if one.recorder, err = Recorder(one.conn, m, p, e, z.cfg.Fabric.RecorderDir(m.ID.Name), log); err != nil {
+		return nil, err
+	}
+	return one.recorder.Run, nil
+}
+
+// evidence is how one recorder serves. Of several with one address the first here
+// has it.
+func (z *Zone) evidence(recorder string) (e fabric.Evidence, err error) {
+	if z.cfg.Evidence != nil {
+		return *z.cfg.Evidence, nil
+	}
+	if e, err = z.cfg.Fabric.Evidence(); err != nil || e.Listen == "" {
+		return e, err
+	}
+	participants, err := z.cfg.Fabric.Participants()
+	first := slices.IndexFunc(participants, func(p fabric.Participant) bool { return p.Role == pb.Role_ROLE_RECORDER })
+	if first >= 0 && participants[first].Name != recorder {
+		e.Listen = ""
+	}
+	return e, err
+}
 
 // Brake is the local kill switch of the executors that run here.
 func (z *Zone) Brake() *fabric.Brake { return z.brake }
@@ -244,7 +290,7 @@ func (z *Zone) Stop(role pb.Role, name string) {
 
 // Close stops the members, executors first, then the broker.
 func (z *Zone) Close() {
-	for _, role := range []pb.Role{pb.Role_ROLE_EXECUTOR, pb.Role_ROLE_ENFORCER, pb.Role_ROLE_SENTINEL} {
+	for _, role := range runs {
 		for _, name := range z.running(role) {
 			z.Stop(role, name)
 		}
@@ -290,7 +336,9 @@ func (z *Zone) Agent(ctx context.Context, name string) (*agent.Agent, *streams.C
 const readyPoll = 10 * time.Millisecond
 
 // Ready waits until every started member can do its work: enforcers decide,
-// executors are armed, sentinels pulse. The error says who is not, and why.
+// executors are armed, sentinels pulse, recorders have compared the ledger with
+// what they signed. Auditors take the time that the ledger's past takes. The error
+// says who is not ready, and why.
 func (z *Zone) Ready(ctx context.Context) error {
 	for {
 		why := z.NotReady()
@@ -321,7 +369,43 @@ func (z *Zone) NotReady() string {
 			return id.String() + ": " + one.executor.Status().Disarmed
 		case one.sentinel != nil && one.sentinel.Status().Silent != "":
 			return id.String() + ": " + one.sentinel.Status().Silent
+		case one.recorder != nil && !settled(one.recorder.Status()):
+			return id.String() + ": " + one.recorder.Status().Silent
 		}
 	}
 	return ""
+}
+
+// settled reports whether a recorder has found out what it signed and what the
+// ledger holds. It may have ended there: a fork is for governors to settle, on a
+// zone that runs.
+func settled(s recorder.Status) bool {
+	return s.Silent == "" || s.Checkpoint.Size > 0 || len(s.Findings) > 0
+}
+
+// Recording is what a recorder that runs here says.
+type Recording struct {
+	Name    string
+	Address string // at which its tree is served; "" if it is not
+	Fork    string // how the ledger contradicts what it signed; "" if it does not
+}
+
+// Recordings lists the recorders that run here, by name.
+func (z *Zone) Recordings() []Recording {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	var all []Recording
+	for id, one := range z.members {
+		if one.recorder == nil {
+			continue
+		}
+		s := one.recorder.Status()
+		r := Recording{Name: id.Name, Address: s.Address}
+		if len(s.Findings) > 0 {
+			r.Fork = s.Findings[0].GetDetail()
+		}
+		all = append(all, r)
+	}
+	slices.SortFunc(all, func(a, b Recording) int { return strings.Compare(a.Name, b.Name) })
+	return all
 }

@@ -23,9 +23,11 @@ func newEnrollCommand(g *globals) *cobra.Command {
 		Long: `Makes the keys of a new agent, enforcer, executor, sentinel, approver, recorder,
 witness or auditor, and signs the next release, which has it in the directory. A
 ledger that can be reached gets the release at once, another at its next start.
-The participant's folder is all that it needs, on whatever machine.
+The participant's folder is all that it needs, on whatever machine. A witness keeps
+its own keys: it is known by the verifier key that portcullis witness keygen prints,
+and gets no folder.
 
-JSON: {"event":"enrolled","role","name","folder","release","on_ledger","admitted"}`,
+JSON: {"event":"enrolled","role","name","folder","release","on_ledger","admitted","logs":[…]}`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			role, err := roleNamed(args[0])
@@ -39,6 +41,7 @@ JSON: {"event":"enrolled","role","name","folder","release","on_ledger","admitted
 	c.Flags().StringSliceVar(&e.Groups, "group", nil, "a group of the agent; may be repeated")
 	c.Flags().StringSliceVar(&e.Tools, "tool", nil, "a tool that the agent may ask for, the executor serve, or the approver answer for; may be repeated")
 	c.Flags().StringSliceVar(&e.Tools, "tools", nil, "the same, with commas between them")
+	c.Flags().StringVar(&e.Verifier, "verifier", "", "the verifier key of a witness, as C2SP signed-note writes it")
 	c.MarkFlagsMutuallyExclusive("tool", "tools")
 	return c
 }
@@ -85,8 +88,18 @@ func (g *globals) enroll(ctx context.Context, e fabric.Enrollment) error {
 			return err
 		}
 	}
-	admitted := onLedger && zone.AwaitAdmission(ctx, f, broker, e.Role, e.Name) == nil
+	admitted := onLedger && enrolled.Dir != "" && zone.AwaitAdmission(ctx, f, broker, e.Role, e.Name) == nil
+	folder, logs := "its folder: "+enrolled.Dir, []string{}
+	if e.Role == pb.Role_ROLE_WITNESS {
+		if logs, err = g.witnessLogs(ctx, f, broker, onLedger); err != nil {
+			return err
+		}
+		folder = "it is to follow, each with --log:\n  " + strings.Join(logs, "\n  ") +
+			"\nrecorders ask it once evidence.yaml says where it answers; how many must cosign, witness_threshold in release.yaml says"
+	}
 	switch {
+	case onLedger && enrolled.Dir == "":
+		state = "the release is on the ledger"
 	case admitted:
 		state = "the release is on the ledger, and the broker lets it connect"
 	case onLedger:
@@ -94,8 +107,32 @@ func (g *globals) enroll(ctx context.Context, e fabric.Enrollment) error {
 	}
 	return g.say(map[string]any{
 		"event": "enrolled", "role": trust.RoleName(e.Role), "name": e.Name, "folder": enrolled.Dir,
-		"release": enrolled.Version, "on_ledger": onLedger, "admitted": admitted,
-	}, "enrolled %s %s with release %d\n%s\nits folder: %s\n", trust.RoleName(e.Role), e.Name, enrolled.Version, state, enrolled.Dir)
+		"release": enrolled.Version, "on_ledger": onLedger, "admitted": admitted, "logs": logs,
+	}, "enrolled %s %s with release %d\n%s\n%s\n", trust.RoleName(e.Role), e.Name, enrolled.Version, state, folder)
+}
+
+// witnessLogs is what a witness must follow: by the ledger if it can be reached,
+// which knows of losses, else by the folder.
+func (g *globals) witnessLogs(ctx context.Context, f *fabric.Fabric, broker zone.Broker, onLedger bool) ([]string, error) {
+	state, err := f.State()
+	if err != nil {
+		return nil, err
+	}
+	if onLedger {
+		log, err := g.logger()
+		if err != nil {
+			return nil, err
+		}
+		gov, err := zone.Govern(ctx, f, broker, log)
+		if err != nil {
+			return nil, orUnreachable(err)
+		}
+		defer gov.Close()
+		if state, err = gov.State(ctx); err != nil {
+			return nil, orUnreachable(err)
+		}
+	}
+	return zone.WitnessLogs(state)
 }
 
 // effective makes sure that the release which has a newcomer is one: from a

@@ -12,7 +12,7 @@ func newExitCodesTopic() *cobra.Command {
 	var b strings.Builder
 	b.WriteString("Exit codes are stable:\n\n")
 	for _, c := range exitCodes {
-		fmt.Fprintf(&b, "  %d  %-13s %s\n", c.code, c.name, c.meaning)
+		fmt.Fprintf(&b, "  %2d  %-13s %s\n", c.code, c.name, c.meaning)
 	}
 	b.WriteString("\nWith --json, an error is one line on standard error:\n\n" +
 		`  {"error":{"code":"unreachable","exit":5,"what":"…","mend":"…"}}` + "\n")

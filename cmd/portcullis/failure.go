@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-dev/portcullis/agent"
+	"github.com/portcullis-dev/portcullis/evidence"
 	"github.com/portcullis-dev/portcullis/fabric"
 	"github.com/portcullis-dev/portcullis/streams"
 	"github.com/portcullis-dev/portcullis/zone"
@@ -25,6 +26,7 @@ const (
 	exitLocalState  = 7
 	exitUnconfirmed = 8
 	exitUnarmed     = 9
+	exitFindings    = 10
 )
 
 // exitCode is one row of what `portcullis help exit-codes` prints.
@@ -46,6 +48,7 @@ var exitCodes = []exitCode{
 	{exitLocalState, "local_state", "the data folder, a key or a permission is not as it must be", "make a data folder with portcullis init, or name another with --data"},
 	{exitUnconfirmed, "unconfirmed", "it stands on the ledger, but not every executor has confirmed it", "see who is silent with portcullis status"},
 	{exitUnarmed, "unarmed", "for status: the fabric is not armed, or cannot be seen to be", "see portcullis status, and docs/operations.md"},
+	{exitFindings, "findings", "for audit: something was found that must not be, or the file is broken", "see docs/evidence.md"},
 }
 
 // failure is an error whose exit code is known where it arises.
@@ -92,6 +95,8 @@ func exitOf(err error) int {
 		return exitDone
 	case errors.As(err, &known):
 		return known.exit
+	case errors.Is(err, evidence.ErrBroken):
+		return exitFindings
 	case errors.Is(err, agent.ErrRefused):
 		return exitRefused
 	case errors.As(err, &not):

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/portcullis-dev/portcullis/agent"
+	"github.com/portcullis-dev/portcullis/evidence"
 	"github.com/portcullis-dev/portcullis/fabric"
 	"github.com/portcullis-dev/portcullis/streams"
 	"github.com/portcullis-dev/portcullis/zone"
@@ -43,6 +44,7 @@ func TestExitOf(t *testing.T) {
 		{fabric.ErrNoBrake, exitLocalState},
 		{zone.ErrTools, exitLocalState},
 		{streams.ErrStoreInUse, exitLocalState},
+		{&evidence.BrokenError{Why: errors.New("cut off")}, exitFindings},
 		{&fs.PathError{Op: "open", Path: "x", Err: fs.ErrPermission}, exitLocalState},
 	}
 	for _, test := range tests {

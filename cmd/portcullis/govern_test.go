@@ -56,7 +56,9 @@ func (s *session) steady() string {
 	for _, r := range []struct{ pattern, word string }{
 		{`\b[0-9a-f]{8}\b`, "ID"},
 		{`"position":"\d+\.\d+"`, `"position":"AT"`},
-		{`"(position|behind|epoch|running)":\d+`, `"$1":N`},
+		{`\b\d+ records?\b`, "N records"},
+		{`\d+ not covered`, "N not covered"},
+		{`"(position|behind|epoch|running|size|uncovered|kept)":\d+`, `"$1":N`},
 		{`("[a-z_]*_ms":)-?[0-9.]+`, `${1}N`},
 		{`(position|folded to|claim|at|epoch) \d+(\.0)?\b`, "${1} N"},
 		{` \(\d+ behind\)`, ""},

@@ -37,6 +37,7 @@ func TestHaltSession(t *testing.T) {
 	s.run("halt", "--local", "--reason", "the same fire")
 	serve(t, s.data, "server")
 	serve(t, s.data, "enforcer", "e1")
+	serve(t, s.data, "recorder", "r1")
 	serve(t, s.data, "sentinel", "s1")
 	s.note("Nobody has started an executor: a drill names it.")
 	s.run("halt", "--drill", "--reason", "weekly", "--wait", "100ms")

@@ -36,6 +36,7 @@ func (i *initFlags) register(c *cobra.Command) {
 	flags.IntVar(&i.params.Enforcers, "enforcers", 1, "how many enforcers")
 	flags.IntVar(&i.params.Executors, "executors", 1, "how many executors")
 	flags.IntVar(&i.params.Sentinels, "sentinels", 1, "how many sentinels")
+	flags.IntVar(&i.params.Recorders, "recorders", 1, "how many recorders")
 	flags.IntVar(&i.params.Governors, "governors", 1, "how many governors; a majority of them signs")
 	flags.IntVar(&i.params.K, "k", 1, "how many enforcers must agree")
 	flags.IntVar(&i.port, "port", 0, "port of the broker (default 4222)")

@@ -33,7 +33,7 @@ for governors; without the secret keys here, "here" is false and key_id is left 
 			return g.listKeys(f)
 		},
 	}
-	c.AddCommand(newKeysNewCommand(g))
+	c.AddCommand(newKeysNewCommand(g), newKeysSealingCommand(g))
 	return c
 }
 

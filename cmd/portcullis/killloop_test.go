@@ -127,7 +127,7 @@ func templateOf(t *testing.T, names ...string) fstest.MapFS {
 // createFabric makes a fabric with a release of one's own.
 func createFabric(t *testing.T, dir string, release fs.FS) *fabric.Fabric {
 	t.Helper()
-	f, err := fabric.Create(dir, fabric.Params{TrustDomain: "test.portcullis", Zone: "home", Clock: time.Now, Release: release})
+	f, err := fabric.Create(dir, fabric.Params{TrustDomain: "test.portcullis", Zone: "home", Clock: time.Now, Release: release, Recorders: fabric.NoRecorders})
 	must(t, err)
 	must(t, zone.EnsureTools(f, freeAddress(t)))
 	return f

@@ -28,6 +28,10 @@ func newSentinelCommand(g *globals) *cobra.Command {
 	return newPartCommand(g, pb.Role_ROLE_SENTINEL, "Watch: pulse while all is well")
 }
 
+func newAuditorCommand(g *globals) *cobra.Command {
+	return newPartCommand(g, pb.Role_ROLE_AUDITOR, "Audit: derive every verdict again while the ledger grows")
+}
+
 func newPartCommand(g *globals, role pb.Role, short string) *cobra.Command {
 	name := trust.RoleName(role)
 	return &cobra.Command{

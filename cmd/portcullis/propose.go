@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portcullis-dev/portcullis/agent"
+	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/fabric"
 	"github.com/portcullis-dev/portcullis/schemas"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
@@ -23,6 +24,7 @@ type proposeFlags struct {
 	as, tool, resource string
 	arguments          argumentFlags
 	timeout            time.Duration
+	seal               string // id of a sealing key; "" for arguments in the clear
 }
 
 func newProposeCommand(g *globals) *cobra.Command {
@@ -34,6 +36,9 @@ func newProposeCommand(g *globals) *cobra.Command {
 executed, refused, or its deadline is over. The exit code says which. While it
 waits for approvals, standard error says so: give it a long --timeout then.
 
+With --seal the arguments go sealed to a key of the release: enforcers and
+executors read them, the ledger keeps them until the key is erased.
+
 JSON: {"verdict":"ALLOW"|"DENY"|"","status":"EXECUTED"|…|"","intent","intent_at","decided_at","claim","outcome_at","reasons":[…],
 "policies":[…],"explanation","result"}; fields that do not apply are left out; positions are "sequence.index".`,
 		Args: cobra.NoArgs,
@@ -43,6 +48,7 @@ JSON: {"verdict":"ALLOW"|"DENY"|"","status":"EXECUTED"|…|"","intent","intent_a
 	c.Flags().StringVar(&flags.tool, "tool", "", "the tool that is asked for")
 	c.Flags().StringVar(&flags.resource, "resource", "", "what is to be acted upon")
 	c.Flags().DurationVar(&flags.timeout, "timeout", 10*time.Second, "from now to the deadline")
+	c.Flags().StringVar(&flags.seal, "seal", "", "seal the arguments to this key of the release (portcullis keys sealing)")
 	flags.arguments.register(c)
 	required(c, "as", "tool", "resource")
 	return c
@@ -76,13 +82,30 @@ func (g *globals) propose(ctx context.Context, flags *proposeFlags) error {
 	if flags.timeout <= 0 {
 		return usage(errors.New("--timeout must be more than nothing; give for example 10s"))
 	}
+	seal, err := sealTo(release.Proto, flags.seal)
+	if err != nil {
+		return err
+	}
 	a, done, err := g.openAgent(ctx, f, flags.as, log)
 	if err != nil {
 		return err
 	}
 	defer done()
-	out, err := a.Propose(ctx, agent.Request{Tool: flags.tool, Resource: flags.resource, Arguments: arguments, Timeout: flags.timeout, Pending: g.pending})
+	out, err := a.Propose(ctx, agent.Request{Tool: flags.tool, Resource: flags.resource, Arguments: arguments, Timeout: flags.timeout, Seal: seal, Pending: g.pending})
 	return g.proposed(out, err)
+}
+
+// sealTo is a release's sealing key; the zero key, which seals nothing, for "".
+func sealTo(r *pb.Release, id string) (trust.SealTo, error) {
+	if id == "" {
+		return trust.SealTo{}, nil
+	}
+	for _, k := range r.GetSealingKeys() {
+		if k.GetId() == id {
+			return trust.NewSealTo(k)
+		}
+	}
+	return trust.SealTo{}, usage(fmt.Errorf("--seal %q is no sealing key of the release in force; see: portcullis keys sealing", id))
 }
 
 // pending tells, while the agent waits, that people are asked. It goes to standard

@@ -80,6 +80,7 @@ func TestReleaseAdopted(t *testing.T) {
 		t.Fatal(stderr)
 	}
 	serve(t, data, "server")
+	serve(t, data, "recorder", "r1")
 	serve(t, data, "sentinel", "s1")
 	serve(t, data, "enforcer", "e1")
 	serve(t, data, "executor", "x1") // not x2

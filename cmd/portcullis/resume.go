@@ -134,14 +134,17 @@ func (r *resuming) run(ctx, within context.Context, flags resumeFlags) (err erro
 		return err
 	}
 	vote := zone.ResumeVote(preview.State, env)
-	if n := len(env.Signatures) - len(vote.Signed); n > 0 && len(vote.Signed) > 0 {
-		fmt.Fprintf(r.g.stderr, "warning: %s in %s counted for nothing: revoked, or no governor's by the release in force\n", plural(n, "key"), r.f.Dir)
-	}
-	if len(vote.Signed) == 0 {
-		return fmt.Errorf("a governor's key in %s is none by the release in force (%s); put the right key there, see portcullis keys", r.f.Dir, voteText(vote))
+	if err := r.g.warnOfKeys(r.f, env, vote); err != nil {
+		return err
 	}
 	if !vote.Enough() {
-		return r.g.writeResume(r.f, flags.out, &resumeFile{envelope: data, payloads: preview.Payloads}, vote)
+		file := newResumeFile(data, preview.Payloads)
+		file.signed = env
+		text, err := file.bytes()
+		if err != nil {
+			return err
+		}
+		return r.g.writeRecord(resumeTravels, r.f, flags.out, &file.halfSignedRecord, text, vote)
 	}
 	return r.submit(ctx, within, data, flags.wait)
 }

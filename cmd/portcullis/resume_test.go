@@ -67,7 +67,7 @@ func halfSigned(t *testing.T) (data, path string) {
 	must(t, err)
 	resume, err := f.SignGovernance(zone.ResumeRecord([]trust.Digest{trust.DigestOf(env.Payload)}, "over"), "g1")
 	must(t, err)
-	text, err := (&resumeFile{envelope: resume, payloads: [][]byte{env.Payload}}).bytes()
+	text, err := newResumeFile(resume, [][]byte{env.Payload}).bytes()
 	must(t, err)
 	path = filepath.Join(t.TempDir(), "lift.json")
 	must(t, os.WriteFile(path, text, 0o600))
@@ -97,7 +97,7 @@ func TestResumeSignRefuses(t *testing.T) {
 	byStranger, err := trust.AddSignature(good.envelope, stranger)
 	must(t, err)
 	file := func(envelope []byte, payloads ...[]byte) []byte {
-		text, err := (&resumeFile{envelope: envelope, payloads: payloads}).bytes()
+		text, err := newResumeFile(envelope, payloads).bytes()
 		must(t, err)
 		return text
 	}

@@ -46,7 +46,7 @@ func TestRevokeSession(t *testing.T) {
 
 	s.note("No ledger can be reached.")
 	s.run("revoke", "agent", "mallory", "--reason", "left")
-	for _, part := range [][]string{{"server"}, {"enforcer", "e1"}, {"sentinel", "s1"}, {"executor", "x1"}, {"executor", "x2"}} {
+	for _, part := range [][]string{{"server"}, {"enforcer", "e1"}, {"recorder", "r1"}, {"sentinel", "s1"}, {"executor", "x1"}, {"executor", "x2"}} {
 		serve(t, s.data, part...)
 	}
 	s.note("What cannot be meant is not done.")

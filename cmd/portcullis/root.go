@@ -60,10 +60,10 @@ Start with:  portcullis up      a whole zone in one process
 	root.MarkFlagsMutuallyExclusive("server", "context")
 	root.AddCommand(
 		newInitCommand(g), newUpCommand(g), newServerCommand(g), newBrokerCommand(g),
-		newEnforcerCommand(g), newExecutorCommand(g), newSentinelCommand(g),
-		newProposeCommand(g), newTailCommand(g), newShowCommand(g),
-		newHaltCommand(g), newResumeCommand(g), newRevokeCommand(g), newStatusCommand(g), newApprovalsCommand(g), newReleaseCommand(g), newEnrollCommand(g), newKeysCommand(g), newPolicyCommand(g),
-		newDemoCommand(g), newVersionCommand(g),
+		newEnforcerCommand(g), newExecutorCommand(g), newSentinelCommand(g), newRecorderCommand(g), newAuditorCommand(g),
+		newProposeCommand(g), newTailCommand(g), newShowCommand(g), newProveCommand(g), newVerifyCommand(g), newExportCommand(g), newAuditCommand(g), newArchiveCommand(g), newLineageCommand(g),
+		newHaltCommand(g), newResumeCommand(g), newRevokeCommand(g), newLossCommand(g), newSealCommand(g), newContinueCommand(g), newStatusCommand(g), newApprovalsCommand(g), newReleaseCommand(g), newEnrollCommand(g), newKeysCommand(g), newPolicyCommand(g),
+		newWitnessCommand(g), newDemoCommand(g), newVersionCommand(g),
 		newExitCodesTopic(),
 	)
 	return root

@@ -20,7 +20,8 @@ func newStatusCommand(g *globals) *cobra.Command {
 		Use:   "status [--watch] [--wide]",
 		Short: "The fabric at a glance: armed, or why not",
 		Long: `Listens to heartbeats for three intervals, reads the newest part of the ledger, and
-tells: armed or why not, release, epoch, halts, the newest pulse, every participant
+tells: armed or why not, release, epoch, halts, the newest pulse, how far checkpoints
+cover the ledger, every participant
 that is expected to beat, what drifts, and how many intents wait for approval.
 Everything has its age. Who was not heard is silent, and silence is never well.
 A halt of a part of the zone is listed; only one of all of it unarms the fabric.
@@ -30,7 +31,8 @@ A halt of a part of the zone is listed; only one of all of it unarms the fabric.
 Exit code 0: armed; 9: not armed, or not to be seen.
 
 JSON: {"at","armed","why":[…],"ledger","position","log_time","release":{"version","digest","expires"},"epoch","head","halts":[…],
-"last_halt":{…,"drill","in_force"},"pulse":{"by","age_ms","position","fault"},"participants":[{"role","name","state","why","age_ms","position",
+"last_halt":{…,"drill","in_force"},"pulse":{"by","age_ms","position","fault"},"evidence":{"state","why","recorder","recorders","size","root","age_ms","uncovered",
+"cosigned","witnesses","needed"},"participants":[{"role","name","state","why","age_ms","position",
 "behind","running","halted_running","epoch","release","incarnation","build","config","clock"}],"findings":[{"level","rule","subject","detail","by",
 "since","age_ms"}],"approvals_waiting"}; without --watch once`,
 		Args: cobra.NoArgs,

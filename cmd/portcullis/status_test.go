@@ -23,10 +23,12 @@ func TestStatusSession(t *testing.T) {
 	serve(t, s.data, "server")
 	s.run("status")
 	serve(t, s.data, "enforcer", "e1")
+	serve(t, s.data, "recorder", "r1")
 	serve(t, s.data, "sentinel", "s1")
 	executor := serve(t, s.data, "executor", "x1")
 	s.note("Everybody runs.")
 	s.until("x1", "armed")
+	eventually(t, func() bool { return statusOf(t, s.data).Evidence.State == "covered" })
 	s.run("status")
 	s.run("status", "--wide")
 	s.run("halt", "--scope", "tool:transfer", "--reason", "the bank called")
@@ -60,12 +62,17 @@ func (s *session) until(name, state string) {
 
 // toldStatus is what `status --json` writes.
 type toldStatus struct {
-	Exit         int `json:"-"`
-	Armed        bool
-	Why          []string
-	Epoch        uint64
-	Release      struct{ Version uint64 }
-	Pulse        struct{ By string }
+	Exit     int `json:"-"`
+	Armed    bool
+	Position uint64
+	Why      []string
+	Epoch    uint64
+	Release  struct{ Version uint64 }
+	Pulse    struct{ By string }
+	Evidence struct {
+		State, Why, Recorder string
+		Size                 uint64
+	}
 	Halts        []any
 	Findings     []any
 	Participants []struct {
@@ -92,8 +99,12 @@ func TestStatusJSON(t *testing.T) {
 	if s.Exit != exitDone || !s.Armed || len(s.Why) != 0 || s.Epoch != 2 || s.Release.Version != 1 || s.Pulse.By != "s1" || s.Halts == nil || s.Findings == nil {
 		t.Errorf("%+v", s)
 	}
-	if len(s.Participants) != 3 {
+	if len(s.Participants) != 4 {
 		t.Fatalf("%+v", s.Participants)
+	}
+	eventually(t, func() bool { return statusOf(t, data).Evidence.State == "covered" })
+	if e := statusOf(t, data).Evidence; e.Recorder != "r1" || e.Size == 0 {
+		t.Errorf("%+v", e)
 	}
 	for _, p := range s.Participants {
 		if p.State != "armed" || p.AgeMS == nil {

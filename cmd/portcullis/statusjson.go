@@ -32,7 +32,7 @@ func statusJSON(s *zone.Status) object {
 		"at": s.At.UTC().Format(time.RFC3339Nano), "armed": len(s.Unarmed) == 0, "why": orEmpty(s.Unarmed),
 		"ledger": s.Ledger.String(), "position": s.Position, "log_time": s.LogTime.UTC().Format(time.RFC3339Nano),
 		"epoch": s.Head.Number, "head": s.Head.Digest.String(), "halts": halts, "participants": participants, "findings": found,
-		"approvals_waiting": s.Waiting,
+		"approvals_waiting": s.Waiting, "evidence": evidenceJSON(s),
 	}
 	if s.Release != nil {
 		all["release"] = object{
@@ -51,6 +51,19 @@ func statusJSON(s *zone.Status) object {
 			pulse["fault"] = s.Pulse.Fault.Error()
 		}
 		all["pulse"] = pulse
+	}
+	return all
+}
+
+// evidenceJSON leaves out what no checkpoint says.
+func evidenceJSON(s *zone.Status) object {
+	e := s.Evidence
+	all := object{
+		"state": string(e.State), "why": e.Why, "recorder": e.Heard, "recorders": e.Recorders,
+		"cosigned": e.Cosigned, "witnesses": e.Witnesses, "needed": e.Needed,
+	}
+	if e.Checkpoint.Size > 0 {
+		maps.Copy(all, object{"size": e.Checkpoint.Size, "root": e.Checkpoint.Root.String(), "age_ms": age(s.At, e.Stored), "uncovered": e.Uncovered})
 	}
 	return all
 }

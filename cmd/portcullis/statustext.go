@@ -36,6 +36,7 @@ func statusText(s *zone.Status, wide bool) string {
 		row("last halt", "%s", lastText(s))
 	}
 	row("pulse", "%s", pulseText(s))
+	row("evidence", "%s", evidenceText(s))
 	row("approvals", "%d waiting", s.Waiting)
 	row("drift", "%s", findingsText(s))
 	b.WriteString(participantsText(s, wide))
@@ -89,6 +90,27 @@ func pulseText(s *zone.Status) string {
 		text += ": " + s.Pulse.Fault.Error()
 	}
 	return text
+}
+
+// evidenceText shows the last checkpoint whatever it is worth, and says first what
+// that is: only what is covered now has no word before it.
+func evidenceText(s *zone.Status) string {
+	e := s.Evidence
+	if e.State == zone.EvidenceNone {
+		return "NONE: " + e.Why
+	}
+	text := "no checkpoint was seen"
+	if e.Checkpoint.Size > 0 {
+		text = fmt.Sprintf("checkpoint of %s by %s, %s; %d not covered", plural(int(e.Checkpoint.Size), "record"), //nolint:gosec // for people
+			e.Checkpoint.Recorder, ago(s.At, e.Stored), e.Uncovered)
+	}
+	if e.Witnesses > 0 && e.Heard != "" {
+		text += fmt.Sprintf("; cosigned by %d of %d, %d must", e.Cosigned, e.Witnesses, e.Needed)
+	}
+	if e.State == zone.EvidenceCovered {
+		return text
+	}
+	return fmt.Sprintf("%s: %s; %s", strings.ToUpper(string(e.State)), shown([]byte(e.Why), 3*maxReason), text)
 }
 
 func findingsText(s *zone.Status) string {

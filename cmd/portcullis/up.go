@@ -22,12 +22,13 @@ func newUpCommand(g *globals) *cobra.Command {
 		Use:   "up",
 		Short: "Run a whole zone in one process; make it first when it is new",
 		Long: `Runs everything of the data folder in one process: the broker with the ledger,
-enforcers, executors with their tools, sentinels, and a toy bank. A new folder is
-initialized first; the flags of init count then. Ctrl-C ends it. With --server or
+enforcers, executors with their tools, sentinels, recorders, auditors, and a toy
+bank. A new folder is initialized first; the flags of init count then. Ctrl-C ends it. With --server or
 --context the broker is one elsewhere, whose accounts and streams its operator
 has set up.
 
-JSON: {"event":"running","created","data","trust_domain","zone","ledger","server","bank","parts":[{"role","name"}]};
+JSON: {"event":"running","created","data","trust_domain","zone","ledger","server","bank","parts":[{"role","name"}],
+"evidence":[{"recorder","address","fork"}]};
 {"event":"refreshed","data"} when it took up what was enrolled meanwhile`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return g.runUp(c.Context(), &flags) },
@@ -168,9 +169,15 @@ func (g *globals) running(f *fabric.Fabric, z *zone.Zone, bank *zone.Bank, creat
 	if bank != nil {
 		bankURL = bank.URL()
 	}
+	recordings := z.Recordings()
 	if g.json {
+		evidence := []object{}
+		for _, r := range recordings {
+			evidence = append(evidence, object{"recorder": r.Name, "address": r.Address, "fork": r.Fork})
+		}
 		return writeJSON(g.stdout, map[string]any{
-			"event": "running", "created": created, "data": f.Dir, "trust_domain": f.TrustDomain, "zone": f.Zone,
+			"evidence": evidence,
+			"event":    "running", "created": created, "data": f.Dir, "trust_domain": f.TrustDomain, "zone": f.Zone,
 			"ledger": f.Ledger.String(), "server": z.URL(), "bank": bankURL, "parts": parts,
 		})
 	}
@@ -180,9 +187,12 @@ func (g *globals) running(f *fabric.Fabric, z *zone.Zone, bank *zone.Bank, creat
 	}
 	fmt.Fprintf(&b, "running: trust domain %s, zone %s, in %s\n", f.TrustDomain, f.Zone, f.Dir)
 	fmt.Fprintf(&b, "  ledger     %s at %s\n", f.Ledger.Short(), z.URL())
-	for _, role := range []pb.Role{pb.Role_ROLE_ENFORCER, pb.Role_ROLE_EXECUTOR, pb.Role_ROLE_SENTINEL, pb.Role_ROLE_AGENT} {
-		fmt.Fprintf(&b, "  %-10s %s\n", trust.RoleName(role), strings.Join(names[role], " "))
+	for _, role := range []pb.Role{pb.Role_ROLE_ENFORCER, pb.Role_ROLE_EXECUTOR, pb.Role_ROLE_SENTINEL, pb.Role_ROLE_RECORDER, pb.Role_ROLE_AUDITOR, pb.Role_ROLE_AGENT} {
+		if role != pb.Role_ROLE_AUDITOR || len(names[role]) > 0 {
+			fmt.Fprintf(&b, "  %-10s %s\n", trust.RoleName(role), g.partNames(role, names[role]))
+		}
 	}
+	writeRecordings(&b, recordings)
 	fmt.Fprintf(&b, "  files      %s\n", f.FilesDir())
 	if bank != nil {
 		fmt.Fprintf(&b, "  toy bank   %s\n", bankURL)
@@ -198,4 +208,25 @@ func (g *globals) running(f *fabric.Fabric, z *zone.Zone, bank *zone.Bank, creat
 	b.WriteString("Ctrl-C ends it.\n")
 	_, err = io.WriteString(g.stdout, b.String())
 	return err
+}
+
+// partNames are the names of a role's members; a zone without a recorder says so.
+func (g *globals) partNames(role pb.Role, names []string) string {
+	if role == pb.Role_ROLE_RECORDER && len(names) == 0 {
+		return "none: nothing proves later what the ledger says; make one with: portcullis enroll recorder r1" + g.dataFlag()
+	}
+	return strings.Join(names, " ")
+}
+
+// writeRecordings says where trees are served, and which ledger is not what was
+// signed for.
+func writeRecordings(b *strings.Builder, recordings []zone.Recording) {
+	for _, r := range recordings {
+		if r.Address != "" {
+			fmt.Fprintf(b, "  evidence   http://%s, of %s\n", r.Address, r.Name)
+		}
+		if r.Fork != "" {
+			fmt.Fprintf(b, "  FORK       %s signs nothing: %s\n", r.Name, shown([]byte(r.Fork), 3*maxReason))
+		}
+	}
 }

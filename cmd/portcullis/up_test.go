@@ -52,7 +52,7 @@ func TestUp(t *testing.T) {
 func TestUpWithEnrolled(t *testing.T) {
 	data := newZone(t)
 	serve(t, data, "up")
-	for _, who := range [][]string{{"enforcer", "e9"}, {"sentinel", "s9"}, {"executor", "x9", "--tool", "file-read"}} {
+	for _, who := range [][]string{{"enforcer", "e9"}, {"sentinel", "s9"}, {"recorder", "r9"}, {"auditor", "a9"}, {"executor", "x9", "--tool", "file-read"}} {
 		if _, stderr, exit := cli(t, append([]string{"--data", data, "enroll"}, who...)...); exit != exitDone {
 			t.Fatal(stderr)
 		}
@@ -117,11 +117,11 @@ func TestUpRefusals(t *testing.T) {
 func TestParts(t *testing.T) {
 	data := newZone(t)
 	serve(t, data, "server")
-	done := make(chan *process.Process, 3)
-	for _, part := range [][]string{{"executor", "x1"}, {"enforcer", "e1"}, {"sentinel", "s1"}} {
+	done := make(chan *process.Process, 4)
+	for _, part := range [][]string{{"executor", "x1"}, {"enforcer", "e1"}, {"sentinel", "s1"}, {"recorder", "r1"}} {
 		go func() { done <- begin(t, data, part...) }()
 	}
-	for range 3 {
+	for range 4 {
 		if p := <-done; p != nil {
 			t.Cleanup(p.Kill)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/portcullis-dev/portcullis/core/lineage"
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/schemas"
+	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 )
 
 // Config says what is audited. Ledger and Zone are required.
@@ -20,6 +21,8 @@ type Config struct {
 	From        uint64        // position of the first record; 0 and 1 mean genesis
 	MaxFindings int           // see JudgeConfig
 	Found       func(Finding) // see JudgeConfig
+
+	Recorded map[ledger.Position]*pb.Decision // see JudgeConfig
 }
 
 // Audit reads the raw records of one ledger, in order. Prepare may run
@@ -47,11 +50,10 @@ func New(cfg Config) *Audit {
 	keys := ledger.NewKeys()
 	a := &Audit{
 		cfg: cfg, parser: ledger.Parser{Zone: cfg.Zone, Keys: keys}, fold: ledger.NewFold(cfg.Ledger, keys), next: cfg.From,
-		judge: NewJudge(JudgeConfig{Whole: cfg.From == 1, MaxFindings: cfg.MaxFindings, Found: cfg.Found}),
+		judge: NewJudge(JudgeConfig{Whole: cfg.From == 1, MaxFindings: cfg.MaxFindings, Found: cfg.Found, Recorded: cfg.Recorded}),
 	}
 	if cfg.From > 1 {
-		a.judge.unjudged(fmt.Sprintf("verdicts, and outcomes of claims before position %d: the records do not begin with genesis", cfg.From))
-		a.judge.unjudged("the Merkle tree: the records do not begin with genesis")
+		a.judge.unjudged("verdicts and the Merkle tree: the records do not begin with genesis")
 	}
 	return a
 }
@@ -143,8 +145,10 @@ func (a *Audit) Checkpoint(note []byte) {
 	}
 	root, known := a.roots.at(c.Size)
 	switch {
-	case !known:
+	case c.Size > a.roots.edge.Size():
 		a.find(RuleCheckpoint, c.Size, "a checkpoint over %d records, where %d stand: records are missing at the end", c.Size, a.roots.edge.Size())
+	case !known:
+		a.judge.unjudged(fmt.Sprintf("a checkpoint over %d records, which came when %d had been read: too far behind", c.Size, a.roots.edge.Size()))
 	case root != c.Root:
 		a.find(RuleCheckpoint, c.Size, "a checkpoint says root %s for the first %d records, whose root is %s", trust.Digest(c.Root).Short(), c.Size, trust.Digest(root).Short())
 	default:
@@ -161,6 +165,11 @@ func (a *Audit) fits(keys *lineage.Keys, c lineage.Signed) {
 	t.Checkpoints = append(t.Checkpoints, fit)
 	t.Covered = max(t.Covered, c.Size)
 }
+
+// Underived is what quorums decided where no verdict could be derived, because
+// arguments are sealed: for the Recorded of a second audit of the same records,
+// which then derives everything else.
+func (a *Audit) Underived() map[ledger.Position]*pb.Decision { return a.judge.Underived() }
 
 // Finish says what was found. Nothing may be stepped over after it.
 func (a *Audit) Finish() *Report {
@@ -188,7 +197,6 @@ func (j *Judge) Finish(f *ledger.Fold) *Report {
 	}
 	j.stuck(f)
 	r.Closed = j.closed.all
-	r.Open = uint64(len(j.open))
 	var final uint64
 	for _, n := range r.Final {
 		final += n
@@ -196,13 +204,32 @@ func (j *Judge) Finish(f *ledger.Fold) *Report {
 	if r.Intents != final+r.Open {
 		j.find(Finding{Rule: RuleCount, Detail: fmt.Sprintf("%d intents, of which %d have a final state and %d have none yet", r.Intents, final, r.Open)})
 	}
-	if j.late > 0 {
-		j.unjudged(fmt.Sprintf("%d decisions on intents whose deadline was over: no claim can rest on them", j.late))
-	}
+	j.untold()
 	return r
 }
 
-// stuck judges the claims that have no outcome at the end.
+// untold says what was too old to be judged when it came.
+func (j *Judge) untold() {
+	if !j.report.Whole {
+		j.unjudged(j.begin.told())
+	}
+	if j.taken > 0 {
+		j.unjudged(fmt.Sprintf("the verdicts on %d intents whose arguments are sealed, or that may depend on such an intent: they are taken as recorded", j.taken))
+	}
+	if j.late > 0 {
+		j.unjudged(fmt.Sprintf("%d decisions on intents whose deadline was over: no claim can rest on them", j.late))
+	}
+	if j.again > 0 {
+		j.unjudged(fmt.Sprintf("%d outcomes of claims so old that theirs was forgotten: copies, if they are the same", j.again))
+	}
+	if j.old > 0 {
+		j.unjudged(fmt.Sprintf("%d pulses that name a checkpoint too far behind them", j.old))
+	}
+}
+
+// stuck judges the claims that have no outcome at the end. Time in which nobody
+// wrote anything does not count: after the whole zone was down, its executors
+// need theirs to say what became of their claims.
 func (j *Judge) stuck(f *ledger.Fold) {
 	patience := time.Duration(0)
 	if rule, known := schemas.DriftRuleNamed(schemas.DriftClaimStuck); known {
@@ -211,7 +238,7 @@ func (j *Judge) stuck(f *ledger.Fold) {
 	open := slices.SortedFunc(maps.Keys(j.claims), ledger.Position.Compare)
 	for _, p := range open {
 		c := j.claims[p]
-		if late := f.LogTime().Sub(c.due); late > patience {
+		if late := f.LogTime().Sub(c.due) - (j.sleep.total - c.slept); late > patience {
 			j.find(at(f, RuleStuck, p, c.executor.String(), "claim %s has no outcome %v after its action had to end", p, late.Round(time.Millisecond)))
 		}
 	}

@@ -18,6 +18,7 @@ type claim struct {
 	life     *life // nil if the intent stands before what was read
 	logTime  time.Time
 	due      time.Time // log time when its action must have ended
+	slept    time.Duration
 	outcome  trust.Digest
 }
 
@@ -25,6 +26,10 @@ type claim struct {
 func (j *Judge) claimed(f *ledger.Fold, rec ledger.Record) {
 	for i, item := range rec.Items {
 		r := j.book.Claim(f, rec.Token, rec.Signer.ID, ledger.Position{Seq: rec.Seq, Index: uint32(i)}, item)
+		if r.Claim != nil && !j.begin.claims(f, ledger.PositionOf(r.Claim.GetIntent())) {
+			j.begin.unsure = rec.Seq
+			continue
+		}
 		l := j.digest[r.Intent]
 		switch {
 		case r.Valid():
@@ -44,7 +49,7 @@ func (j *Judge) claimed(f *ledger.Fold, rec ledger.Record) {
 
 func (j *Judge) valid(f *ledger.Fold, r permit.Ruling, l *life) *claim {
 	release := f.Governance().Release()
-	c := &claim{at: r.Position, executor: r.Executor, intent: r.Intent, life: l, logTime: f.LogTime(), due: r.Decision.GetDeadline().AsTime()}
+	c := &claim{at: r.Position, executor: r.Executor, intent: r.Intent, life: l, logTime: f.LogTime(), due: r.Decision.GetDeadline().AsTime(), slept: j.sleep.total}
 	if tool, known := release.Tool(r.Decision.GetTool()); known && tool.GetRunLimit() != nil {
 		if end := f.LogTime().Add(tool.GetRunLimit().AsDuration()); end.Before(c.due) {
 			c.due = end
@@ -90,8 +95,11 @@ func (j *Judge) conclude(f *ledger.Fold, signer trust.Identity, item ledger.Item
 		c, _ = j.done.Get(p)
 	}
 	switch {
-	case c == nil && !j.report.Whole && p.Seq < j.report.First:
-		return nil, "" // the claim stands before what was read
+	case c == nil && p.Seq <= j.begin.unsure:
+		return nil, ""
+	case c == nil && p.Seq <= j.past:
+		j.again++
+		return nil, ""
 	case c == nil:
 		return nil, "no valid claim stands at " + p.String()
 	case c.executor != signer:

@@ -1,6 +1,10 @@
 package audit
 
 import (
+	"strings"
+
+	"slices"
+
 	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/core/verdict"
@@ -29,34 +33,42 @@ func (j *Judge) decisions(f *ledger.Fold, rec ledger.Record, decisions []*pb.Dec
 			continue
 		}
 		j.book.Decide(f, rec.Token, rec.Signer.ID, rec.Items[i], d)
-		l := j.open[verdict.RoundOf(d).Intent]
+		l := j.lives[verdict.RoundOf(d).Intent]
 		if l == nil || d.GetRound() >= maxRound {
 			j.stray(f, where, signer, rec.Items[i].Digest, d)
 			continue
 		}
 		l.rounds = max(l.rounds, d.GetRound()+1)
-		j.compare(f, rec, where, rec.Items[i].Digest, d)
+		j.compare(f, rec, l, where, rec.Items[i].Digest, d)
+		if l.finished {
+			continue
+		}
 		if q := j.tally.Add(f, rec, i, d); q != nil {
-			l.decided(q)
+			j.decided(l, q)
 		}
 	}
 }
 
-// compare judges one decision on an open intent.
-func (j *Judge) compare(f *ledger.Fold, rec ledger.Record, p ledger.Position, digest trust.Digest, d *pb.Decision) {
+// compare judges one decision on an intent that is not over.
+func (j *Judge) compare(f *ledger.Fold, rec ledger.Record, l *life, p ledger.Position, digest trust.Digest, d *pb.Decision) {
 	round, signer := verdict.RoundOf(d), rec.Signer.ID
+	own, derived := l.in(round.Number)
 	first, known := j.rounds[round]
 	switch {
 	case !known:
 		j.rounds[round] = firstDecision{digest, signer}
+	case first.digest != digest && derived && own == digest:
+		j.find(at(f, RuleDivergence, p, first.by.String(), "round %d of intent %s: its decision is not that of %s", round.Number, round.Intent, signer))
 	case first.digest != digest:
 		j.find(at(f, RuleDivergence, p, signer.String(), "round %d of intent %s: its decision is not that of %s", round.Number, round.Intent, first.by))
 	}
 	if j.replica == nil {
 		return
 	}
+	if l.sealed {
+		return // it is taken as recorded
+	}
 	j.report.Compared++
-	own, derived := j.replica.Own(round)
 	switch {
 	case !derived:
 		j.find(at(f, RuleReplay, p, signer.String(), "round %d of intent %s: nothing on the ledger calls for a decision in it", round.Number, round.Intent))
@@ -68,21 +80,24 @@ func (j *Judge) compare(f *ledger.Fold, rec ledger.Record, p ledger.Position, di
 	}
 }
 
-// stray judges a decision on no open intent: a second enforcer's, after the
-// outcome; a late one, on which no claim can rest any more; or one made up.
+// stray judges a decision on no intent that is not over: a late one, on which no
+// claim can rest any more; or one made up.
 func (j *Judge) stray(f *ledger.Fold, p ledger.Position, signer string, digest trust.Digest, d *pb.Decision) {
 	round := verdict.RoundOf(d)
 	own, derived := trust.Digest{}, false
 	if j.replica != nil {
 		own, derived = j.replica.Own(round)
 	}
-	over := d.GetDeadline() == nil || !d.GetDeadline().AsTime().After(f.LogTime())
+	far := slices.Contains(d.GetReasons(), pb.Reason_REASON_DEADLINE_FAR) // it is denied, and its deadline outlives it
+	over := far || d.GetDeadline() == nil || !d.GetDeadline().AsTime().After(f.LogTime())
+	ahead := round.Intent.Compare(p) >= 0
 	switch {
+	case !j.begin.judges(round.Intent):
 	case derived && own == digest:
 		j.report.Compared++
 	case derived:
 		j.mismatch(f, p, signer, digest, own, d)
-	case over || j.replica == nil:
+	case !ahead && (over || j.replica == nil):
 		j.late++
 	default:
 		j.find(at(f, RuleReplay, p, signer, "round %d of intent %s: nothing on the ledger calls for a decision in it", round.Number, round.Intent))
@@ -98,9 +113,9 @@ func verdictText(d *pb.Decision) string {
 	if d.GetVerdict() == pb.Verdict_VERDICT_ALLOW {
 		return "ALLOW"
 	}
-	text := "DENY"
+	text := []string{"DENY"}
 	for _, r := range d.GetReasons() {
-		text += " " + schemas.ReasonCode(r)
+		text = append(text, schemas.ReasonCode(r))
 	}
-	return text
+	return strings.Join(text, " ")
 }

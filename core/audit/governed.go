@@ -20,7 +20,7 @@ func (j *Judge) governed(f *ledger.Fold, rec ledger.Record) {
 		Position: rec.Seq, LogTime: f.LogTime().UTC(), Epoch: rec.Effect.Epoch, Kind: kind, Text: text, Signers: rec.Effect.Signers,
 	})
 	if loss := record.GetLoss(); loss != nil {
-		j.heads = slices.DeleteFunc(j.heads, func(h headSeen) bool { return h.size <= loss.GetLost().GetSize() })
+		j.heads = slices.DeleteFunc(j.heads, func(h headSeen) bool { return excuses(loss, h.size) })
 	}
 	if before := record.GetGenesis().GetContinues(); before != nil {
 		j.unjudged(fmt.Sprintf("this ledger continues %s; audit that one too, up to the checkpoint in the genesis of this one", hex.EncodeToString(before.GetLedger())))

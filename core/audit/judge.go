@@ -9,6 +9,7 @@ import (
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/core/verdict"
 	"github.com/portcullis-dev/portcullis/schemas"
+	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 )
 
 // Judge judges a ledger record by record, as a fold arrives at them. What it
@@ -22,18 +23,27 @@ type Judge struct {
 	book    *permit.Book
 	tally   *verdict.Tally
 
-	open   map[ledger.Position]*life // intents without a final state
+	lives  map[ledger.Position]*life // intents that are not over, or have no final state
 	digest map[trust.Digest]*life    // the same, by what claims name
 	due    dueHeap
 	claims map[ledger.Position]*claim // valid, without an outcome
 	done   aged.Map[ledger.Position, *claim]
+	past   uint64 // claims at or before this sequence had an outcome, which is forgotten
 	rounds map[verdict.Round]firstDecision
+	sleep  sleep
+	begin  begin
 
 	pulse  ledger.Pulse // before the record that is judged
 	closed closings
 	heads  []headSeen // of trees, that pulses name
 	fault  string     // of the newest pulse
 	late   uint64     // decisions on what was derived too long ago to compare
+	again  uint64     // outcomes of claims that had one too long ago to compare
+	old    uint64     // trees in pulses that are too old to compare
+
+	sealed   []ledger.Position                // of this record: what could not be derived for want of a key
+	recorded map[ledger.Position]*pb.Decision // what quorums made of it, by where it was decided
+	taken    uint64                           // intents whose verdict was taken as recorded
 }
 
 // JudgeConfig says how to judge.
@@ -41,6 +51,11 @@ type JudgeConfig struct {
 	Whole       bool          // the records begin with genesis: verdicts are derived again
 	MaxFindings int           // how many the report lists; 0 means DefaultFindings
 	Found       func(Finding) // told of each finding, listed or not; may be nil
+
+	// Recorded is what quorums decided on intents whose arguments are sealed, by
+	// where it was decided: what an earlier judge's Underived gave. Without it,
+	// verdicts that may depend on such an intent are not derived.
+	Recorded map[ledger.Position]*pb.Decision
 }
 
 // DefaultFindings is how many findings a report lists unless told otherwise.
@@ -52,14 +67,17 @@ func NewJudge(cfg JudgeConfig) *Judge {
 		report: &Report{Whole: cfg.Whole, Records: map[string]uint64{}, Noise: map[string]uint64{}, Void: map[string]uint64{}, Final: map[State]uint64{}, Findings: []Finding{}},
 		found:  cfg.Found, most: cfg.MaxFindings,
 		book: permit.NewBook(permit.Owner{}), tally: verdict.NewTally(),
-		open: map[ledger.Position]*life{}, digest: map[trust.Digest]*life{},
-		claims: map[ledger.Position]*claim{}, rounds: map[verdict.Round]firstDecision{},
+		lives: map[ledger.Position]*life{}, digest: map[trust.Digest]*life{},
+		claims: map[ledger.Position]*claim{}, rounds: map[verdict.Round]firstDecision{}, recorded: map[ledger.Position]*pb.Decision{},
 	}
 	if j.most == 0 {
 		j.most = DefaultFindings
 	}
 	if cfg.Whole {
-		j.replica = verdict.NewReplica(verdict.ReplicaConfig{})
+		j.replica = verdict.NewReplica(verdict.ReplicaConfig{
+			Recorded:  func(at ledger.Position) *pb.Decision { return cfg.Recorded[at] },
+			Underived: func(at ledger.Position) { j.sealed = append(j.sealed, at) },
+		})
 	}
 	return j
 }
@@ -98,11 +116,13 @@ func (j *Judge) Record(f *ledger.Fold, rec ledger.Record, a Ahead) error {
 	if err != nil {
 		return err
 	}
-	switch rec.Kind { //nolint:exhaustive // credentials and approvals are judged by the fold and the replica
+	switch rec.Kind { //nolint:exhaustive // credentials are judged by the fold
 	case schemas.KindGovernance:
 		j.governed(f, rec)
 	case schemas.KindIntent:
 		j.intents(f, rec, a.contents, derived)
+	case schemas.KindApproval:
+		j.called(derived)
 	case schemas.KindDecision:
 		j.decisions(f, rec, a.decisions)
 	case schemas.KindClaim:
@@ -113,19 +133,23 @@ func (j *Judge) Record(f *ledger.Fold, rec ledger.Record, a Ahead) error {
 		j.pulsed(f, rec)
 	default:
 	}
-	j.closed.step(f)
+	if j.begin.known {
+		j.closed.step(f)
+	}
 	return nil
 }
 
 // pass lets log time do its work: what was due is final, what no claim can rest
 // on any more is forgotten.
 func (j *Judge) pass(f *ledger.Fold) {
+	j.begin.pass(f, j.report.Whole)
 	j.closed.pass(f, j.pulse)
 	j.pulse = f.Pulse()
+	j.sleep.pass(f)
 	j.book.Expire(f.LogTime())
 	j.expire(f.LogTime())
 	if release := f.Governance().Release(); release != nil {
-		j.done.Forget(f.LogTime().Add(-release.Bounds.Memory), func(ledger.Position) {})
+		j.done.Forget(f.LogTime().Add(-release.Bounds.Memory), func(p ledger.Position) { j.past = max(j.past, p.Seq) })
 	}
 }
 
@@ -133,6 +157,7 @@ func (j *Judge) derive(f *ledger.Fold, rec ledger.Record, a Ahead) ([]verdict.De
 	if j.replica == nil {
 		return nil, nil
 	}
+	j.sealed = j.sealed[:0]
 	derived, err := j.replica.Step(f, rec, a.contents)
 	if err != nil {
 		return nil, fmt.Errorf("audit: position %d: %w", rec.Seq, err)
@@ -140,6 +165,13 @@ func (j *Judge) derive(f *ledger.Fold, rec ledger.Record, a Ahead) ([]verdict.De
 	j.report.Verdicts += uint64(len(derived))
 	return derived, nil
 }
+
+// maxRecorded bounds what Underived gives.
+const maxRecorded = 1 << 20
+
+// Underived is what quorums decided where no verdict could be derived, because
+// arguments are sealed. A second judge that is given it derives everything else.
+func (j *Judge) Underived() map[ledger.Position]*pb.Decision { return j.recorded }
 
 // abandon gives up deriving verdicts: a record before this one is missing.
 func (j *Judge) abandon(why string) {

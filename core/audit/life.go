@@ -4,6 +4,8 @@ import (
 	"container/heap"
 	"time"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/core/verdict"
@@ -15,60 +17,94 @@ import (
 type life struct {
 	at       ledger.Position
 	digest   trust.Digest
-	end      time.Time    // log time from which on no round and no claim can change anything
-	quorum   *pb.Decision // of the newest round that has one
-	rounds   uint32       // rounds that were decided by anybody
-	voids    int          // claims on it that are void
-	claim    *claim       // the valid one
-	finished bool
+	own      []trust.Digest // by round: the decisions derived again
+	end      time.Time      // log time from which on no round and no claim can change anything
+	quorum   *pb.Decision   // of the newest round that has one
+	rounds   uint32         // rounds that were decided by anybody
+	voids    int            // claims on it that are void
+	claim    *claim         // the valid one
+	over     bool           // log time is behind its end
+	finished bool           // it has its final state
+	sealed   bool           // no verdict could be derived on it
 }
 
-// born begins the life of each intent of a record that is not a re-send. Where
+// in is the decision derived again in a round; false if nothing called for one.
+func (l *life) in(round uint32) (trust.Digest, bool) {
+	if uint64(round) >= uint64(len(l.own)) {
+		return trust.Digest{}, false
+	}
+	return l.own[round], true
+}
+
+// intents begins the life of each intent of a record that is not a re-send. Where
 // verdicts are derived, an intent is what calls for a decision of round 0.
 func (j *Judge) intents(f *ledger.Fold, rec ledger.Record, contents []verdict.Content, derived []verdict.Derived) {
 	if j.replica != nil {
 		for _, d := range derived {
-			j.bear(f, d.Round.Intent, trust.DigestIn(d.Decision.GetIntentDigest()), deadline(d.Decision.GetDeadline().AsTime(), d.Decision.GetDeadline() != nil))
+			j.bear(f, d.Round.Intent, trust.DigestIn(d.Decision.GetIntentDigest()), d.Decision.GetDeadline())
 		}
+		for _, at := range j.sealed {
+			j.bearSealed(f, rec, contents, at)
+		}
+		j.called(derived)
+		return
+	}
+	if !j.begin.judges(ledger.Position{Seq: rec.Seq}) {
 		return
 	}
 	if rec.ListErr != nil {
-		j.bear(f, ledger.Position{Seq: rec.Seq}, rec.PayloadDigest, time.Time{})
+		j.bear(f, ledger.Position{Seq: rec.Seq}, rec.PayloadDigest, nil)
 		return
 	}
 	for i, item := range rec.Items {
-		if _, again := j.digest[item.Digest]; !again {
-			in := contents[i].Intent
-			j.bear(f, ledger.Position{Seq: rec.Seq, Index: uint32(i)}, item.Digest, deadline(in.GetDeadline().AsTime(), in.GetDeadline() != nil))
+		if j.digest[item.Digest] == nil {
+			j.bear(f, ledger.Position{Seq: rec.Seq, Index: uint32(i)}, item.Digest, contents[i].Intent.GetDeadline())
 		}
 	}
 }
 
-func deadline(t time.Time, there bool) time.Time {
-	if !there {
-		return time.Time{}
+// bearSealed begins the life of an intent on which no verdict could be derived.
+func (j *Judge) bearSealed(f *ledger.Fold, rec ledger.Record, contents []verdict.Content, at ledger.Position) {
+	if int(at.Index) >= len(rec.Items) || j.digest[rec.Items[at.Index].Digest] != nil {
+		return // a list that cannot be read, or a re-send
 	}
-	return t
+	j.taken++
+	j.bear(f, at, rec.Items[at.Index].Digest, contents[at.Index].Intent.GetDeadline()).sealed = true
 }
 
 // bear begins a life. One whose deadline is unreadable, or further away than
 // anything could be allowed, ends when the release's longest deadline does.
-func (j *Judge) bear(f *ledger.Fold, at ledger.Position, digest trust.Digest, end time.Time) {
+func (j *Judge) bear(f *ledger.Fold, at ledger.Position, digest trust.Digest, deadline *timestamppb.Timestamp) *life {
 	longest := f.LogTime()
 	if release := f.Governance().Release(); release != nil {
 		longest = longest.Add(release.Bounds.MaxDeadline)
 	}
-	if end.IsZero() || end.After(longest) {
+	end := deadline.AsTime()
+	if deadline == nil || end.After(longest) {
 		end = longest
 	}
 	l := &life{at: at, digest: digest, end: end}
 	j.report.Intents++
-	j.open[at], j.digest[digest] = l, l
+	j.report.Open++
+	j.lives[at], j.digest[digest] = l, l
 	heap.Push(&j.due, l)
+	return l
+}
+
+// called notes which decisions the records call for.
+func (j *Judge) called(derived []verdict.Derived) {
+	for _, d := range derived {
+		if l := j.lives[d.Round.Intent]; l != nil && int(d.Round.Number) == len(l.own) {
+			l.own = append(l.own, d.Digest)
+		}
+	}
 }
 
 // decided takes a quorum's decision.
-func (l *life) decided(d *pb.Decision) {
+func (j *Judge) decided(l *life, d *pb.Decision) {
+	if l.sealed && len(j.recorded) < maxRecorded {
+		j.recorded[verdict.DecidedAt(d)] = d
+	}
 	if l.quorum == nil || d.GetRound() >= l.quorum.GetRound() {
 		l.quorum = d
 	}
@@ -79,7 +115,11 @@ func (l *life) decided(d *pb.Decision) {
 func (j *Judge) expire(now time.Time) {
 	for len(j.due) > 0 && now.After(j.due[0].end) {
 		l, _ := heap.Pop(&j.due).(*life)
-		if l.claim == nil && !l.finished {
+		l.over = true
+		switch {
+		case l.finished:
+			j.forget(l)
+		case l.claim == nil:
 			j.finish(l, l.verdict())
 		}
 	}
@@ -88,7 +128,9 @@ func (j *Judge) expire(now time.Time) {
 // verdict is the final state of an intent that nobody acted on.
 func (l *life) verdict() State {
 	switch {
-	case l.quorum != nil && l.quorum.GetVerdict() != pb.Verdict_VERDICT_ALLOW && !schemas.Pending(l.quorum):
+	case l.quorum == nil || schemas.Pending(l.quorum):
+		return StateExpired
+	case l.quorum.GetVerdict() != pb.Verdict_VERDICT_ALLOW:
 		return StateDenied
 	case l.voids > 0:
 		return StateVoid
@@ -100,14 +142,24 @@ func (l *life) verdict() State {
 func (j *Judge) finish(l *life, s State) {
 	l.finished = true
 	j.report.Final[s]++
-	delete(j.open, l.at)
+	j.report.Open--
+	for n := range l.rounds {
+		j.tally.Forget(verdict.Round{Intent: l.at, Number: n})
+	}
+	if l.over {
+		j.forget(l)
+	}
+}
+
+// forget drops what has its final state and can neither be decided nor be sent
+// again.
+func (j *Judge) forget(l *life) {
+	delete(j.lives, l.at)
 	if j.digest[l.digest] == l {
 		delete(j.digest, l.digest)
 	}
 	for n := range l.rounds {
-		round := verdict.Round{Intent: l.at, Number: n}
-		j.tally.Forget(round)
-		delete(j.rounds, round)
+		delete(j.rounds, verdict.Round{Intent: l.at, Number: n})
 	}
 }
 

@@ -2,18 +2,24 @@ package audit
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/lineage"
 	"github.com/portcullis-dev/portcullis/core/trust"
+	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 )
 
-// headSeen is a tree that a pulse names and whose records do not stand yet, or
-// never will.
+// headSeen is a tree that a pulse names and that is not of these records.
 type headSeen struct {
 	finding Finding
 	size    uint64
+	root    trust.Digest
 }
+
+// maxHeads bounds the trees that wait for governors to answer. What comes beyond
+// is found at once.
+const maxHeads = 1 << 10
 
 // pulsed judges what a pulse says of the ledger. The fold has compared its head
 // and its span; what it says once, the fold repeats with every pulse that
@@ -36,21 +42,46 @@ func (j *Judge) pulsed(f *ledger.Fold, rec ledger.Record) {
 	j.find(at(f, rule, p, signer, "%v", fault))
 }
 
-// named compares a tree that a pulse names with the records. A tree beyond the
-// pulse's own position means that records were lost since: governors must have
-// signed for it.
+// named compares a tree that a pulse names with the records. One that is not
+// theirs, or reaches beyond the pulse's own position, means that records were
+// lost since: governors must have signed for it, or do so yet.
 func (j *Judge) named(f *ledger.Fold, rec ledger.Record, r *roots) {
 	head := rec.Pulse.GetCheckpoint()
-	if head == nil || head.GetSize() == 0 {
+	if head.GetSize() == 0 || slices.ContainsFunc(f.Governance().Losses(), func(l *pb.Loss) bool { return excuses(l, head.GetSize()) }) {
 		return
 	}
-	p, signer := ledger.Position{Seq: rec.Seq}, rec.Signer.ID.String()
-	if head.GetSize() >= rec.Seq {
-		j.heads = append(j.heads, headSeen{at(f, RuleCheckpoint, p, signer, "its pulse names a checkpoint over %d records, where %d stand: what followed was lost, and no governors signed for the loss", head.GetSize(), rec.Seq-1), head.GetSize()})
-		return
-	}
+	named := trust.DigestIn(head.GetRoot())
 	root, known := r.at(head.GetSize())
-	if named, _ := trust.DigestFrom(head.GetRoot()); known && root != lineage.Hash(named) {
-		j.find(at(f, RuleCheckpoint, p, signer, "its pulse names root %s for the first %d records, whose root is %s", named.Short(), head.GetSize(), trust.Digest(root).Short()))
+	p, signer := ledger.Position{Seq: rec.Seq}, rec.Signer.ID.String()
+	switch {
+	case head.GetSize() >= rec.Seq:
+		j.lost(head, at(f, RuleCheckpoint, p, signer, "its pulse names a checkpoint over %d records, where %d stand: what followed was lost, and no governors signed for the loss", head.GetSize(), rec.Seq-1))
+	case !known:
+		j.old++
+	case root != lineage.Hash(named):
+		j.lost(head, at(f, RuleCheckpoint, p, signer, "its pulse names root %s for the first %d records, whose root is %s, and no governors signed for a loss", named.Short(), head.GetSize(), trust.Digest(root).Short()))
 	}
+}
+
+// lost keeps a finding that governors may yet answer, once for each tree that a
+// sentinel names: it repeats it with every pulse.
+func (j *Judge) lost(head *pb.CheckpointHead, finding Finding) {
+	one := headSeen{finding, head.GetSize(), trust.DigestIn(head.GetRoot())}
+	switch {
+	case slices.ContainsFunc(j.heads, one.same):
+	case len(j.heads) == maxHeads:
+		j.find(finding)
+	default:
+		j.heads = append(j.heads, one)
+	}
+}
+
+func (h headSeen) same(other headSeen) bool {
+	return h.size == other.size && h.root == other.root && h.finding.Subject == other.finding.Subject
+}
+
+// excuses reports whether governors have signed that the tree of this size is
+// lost.
+func excuses(loss *pb.Loss, size uint64) bool {
+	return loss.GetKept() < size && size <= loss.GetLost().GetSize()
 }

@@ -1,6 +1,10 @@
 package audit
 
-import "github.com/portcullis-dev/portcullis/core/lineage"
+import (
+	"slices"
+
+	"github.com/portcullis-dev/portcullis/core/lineage"
+)
 
 // roots tells the root of any tree over the newest records: leaves between two
 // snapshots of the edge are kept, and added again when a root is asked for.
@@ -39,8 +43,7 @@ func (r *roots) at(size uint64) (lineage.Hash, bool) {
 	if size == r.edge.Size() {
 		return r.edge.Root(), true
 	}
-	for i := len(r.snapshots) - 1; i >= 0; i-- {
-		s := r.snapshots[i]
+	for _, s := range slices.Backward(r.snapshots) {
 		if size < s.edge.Size() {
 			continue
 		}

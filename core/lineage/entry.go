@@ -65,7 +65,7 @@ func ParseEntry(b []byte) (Entry, error) {
 	}
 	number := func(i int) uint64 { return binary.BigEndian.Uint64(b[len(entryDomain)+8*i:]) }
 	rest := b[head:]
-	if n := number(3); n > MaxSubject || n != uint64(len(rest)-len(trust.Digest{})) {
+	if n := number(3); n > MaxSubject || n != uint64(len(rest)-len(trust.Digest{})) { //nolint:gosec // not negative: b is long enough
 		return Entry{}, fmt.Errorf("%w: its subject has %d bytes by its length", ErrEntry, n)
 	}
 	subject := string(rest[:len(rest)-len(trust.Digest{})])
@@ -80,7 +80,7 @@ func nanos(t time.Time) uint64 {
 	if t.IsZero() {
 		return 0
 	}
-	return uint64(t.UnixNano()) //nolint:gosec // two's complement, and back in atNanos
+	return uint64(t.UnixNano()) // two's complement, and back in atNanos
 }
 
 func atNanos(n uint64) time.Time {

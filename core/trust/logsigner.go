@@ -1,12 +1,14 @@
 package trust
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
-	tlogformat "github.com/transparency-dev/formats/log"
 	cosignature "github.com/transparency-dev/formats/note"
 	"golang.org/x/mod/sumdb/note"
 )
@@ -69,14 +71,23 @@ type timed struct {
 	at time.Time
 }
 
-// Sign implements note.Signer.
+// Sign implements note.Signer. A checkpoint is the subtree from 0 to its size
+// (C2SP tlog-cosignature).
 func (s timed) Sign(message []byte) ([]byte, error) {
-	var c tlogformat.Checkpoint
-	if _, err := c.Unmarshal(message); err != nil {
-		return nil, err
+	lines := strings.Split(string(message), "\n")
+	if len(lines) != 4 || lines[3] != "" {
+		return nil, errors.New("a checkpoint has three lines: origin, size, root")
+	}
+	size, err := strconv.ParseUint(lines[1], 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("the size of a checkpoint: %w", err)
+	}
+	root, err := base64.StdEncoding.DecodeString(lines[2])
+	if err != nil || len(root) != sha256.Size {
+		return nil, fmt.Errorf("the root of a checkpoint is %.60q, not a SHA-256 in base64", lines[2])
 	}
 	if s.at.Unix() < 0 {
 		return nil, fmt.Errorf("%s is no time to sign at", s.at)
 	}
-	return s.SignSubtree(uint64(s.at.Unix()), c.Origin, 0, c.Size, c.Hash) //nolint:gosec // not negative
+	return s.SignSubtree(uint64(s.at.Unix()), lines[0], 0, size, root) //nolint:gosec // not negative
 }

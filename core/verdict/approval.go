@@ -62,13 +62,15 @@ func (s *State) Answer(f *ledger.Fold, rules *Rules, signer trust.Credential, a 
 
 // DecideRound derives the decision of the round that the approval at a position
 // has just opened (Answer). Like Decide it changes nothing but what has expired:
-// call Apply with the result. It is nil if no such intent waits.
+// call Apply with the result. It is nil if no such intent waits, and where no
+// decision can be derived, because its arguments are sealed: see Rules.Sealed.
 func (s *State) DecideRound(f *ledger.Fold, rules *Rules, intent trust.Digest, at ledger.Position) *pb.Decision {
 	w := s.waits[intent]
-	if w == nil {
+	if w == nil || rules.Sealed(w.in) {
 		return nil
 	}
-	c := &deciding{state: s, fold: f, rules: rules, in: w.in, content: w.in.Content, wait: w}
+	c := newDeciding(s, f, rules, w.in)
+	c.wait = w
 	c.start()
 	c.d.Round, c.d.Approval = w.round+1, at.Proto()
 	c.denyIf(w.refused, pb.Reason_REASON_APPROVAL_REFUSED)

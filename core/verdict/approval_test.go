@@ -51,10 +51,12 @@ func newCourt(tb rapid.TB, mutators ...func(*pb.Release)) *court {
 	return c
 }
 
-func contentsOf(rec ledger.Record) []verdict.Content {
+func contentsOf(rec ledger.Record) []verdict.Content { return contentsBy(verdict.Reader{}, rec) }
+
+func contentsBy(reader verdict.Reader, rec ledger.Record) []verdict.Content {
 	contents := make([]verdict.Content, len(rec.Items))
 	for i, item := range rec.Items {
-		contents[i] = verdict.Read(item.Bytes)
+		contents[i] = reader.Read(item.Bytes)
 	}
 	return contents
 }
@@ -62,7 +64,7 @@ func contentsOf(rec ledger.Record) []verdict.Content {
 // step is what the replica derives from a record: at most one decision.
 func (c *court) step(rec ledger.Record) *pb.Decision {
 	c.tb.Helper()
-	all, err := c.replica.Step(c.fold, rec, contentsOf(rec))
+	all, err := c.replica.Step(c.fold, rec, contentsBy(c.reader, rec))
 	if err != nil || len(all) > 1 {
 		c.tb.Fatalf("%d decisions, %v", len(all), err)
 	}

@@ -22,13 +22,14 @@ import (
 //
 // Order: PROTOCOL section 7. Every reason is collected; ALLOW is what is left
 // when there is none. A re-send of an intent that was decided before its
-// deadline gets no second decision: the result is nil.
+// deadline gets no second decision: the result is nil. It is nil too where no
+// decision can be derived, because the arguments are sealed: see Rules.Sealed.
 func (s *State) Decide(f *ledger.Fold, rules *Rules, in Intent) *pb.Decision {
 	s.Expire(nanos(f.LogTime()))
-	if s.Seen(in.Digest) {
+	if s.Seen(in.Digest) || rules.Sealed(in) {
 		return nil
 	}
-	c := &deciding{state: s, fold: f, rules: rules, in: in, content: in.Content}
+	c := newDeciding(s, f, rules, in)
 	c.start()
 	c.decide()
 	return c.finish()
@@ -45,11 +46,20 @@ type deciding struct {
 	in      Intent
 	content *pb.Intent
 
+	arguments []byte // opened, if they were sealed
+	legible   bool   // arguments are what the agent gave; else there are none
+
 	wait *wait // of which a further round is decided; nil in round 0
 
 	d        *pb.Decision
 	reasons  []pb.Reason
 	standing bool // the sender's credential counts now
+}
+
+func newDeciding(s *State, f *ledger.Fold, rules *Rules, in Intent) *deciding {
+	c := &deciding{state: s, fold: f, rules: rules, in: in, content: in.Content}
+	c.arguments, c.legible = rules.arguments(in)
+	return c
 }
 
 func (c *deciding) deny(r pb.Reason) { c.reasons = append(c.reasons, r) }
@@ -109,6 +119,7 @@ func (c *deciding) checkContent() {
 	in, id := c.content, c.d.GetAgent()
 	forged := in.GetAgent() != id
 	c.denyIf(forged, pb.Reason_REASON_INTENT_FORGED)
+	c.denyIf(!c.legible, pb.Reason_REASON_ARGUMENTS_SEALED)
 	c.d.Deadline = in.GetDeadline()
 	c.checkDeadline()
 	if !forged { // what a forger says of a session says nothing of his own
@@ -185,6 +196,9 @@ func (c *deciding) checkAuthority() {
 		c.deny(pb.Reason_REASON_POLICY_INVALID)
 		return
 	}
+	if !c.legible {
+		return // policy is asked about arguments or not at all
+	}
 	result := c.rules.Policy.Evaluate(request)
 	c.d.Policies = result.Policies[:min(len(result.Policies), maxPolicies)]
 	if reason := policyReason(result); reason != 0 {
@@ -246,7 +260,7 @@ func (c *deciding) request() policy.Request {
 		Principal: c.rules.principal(c.in.Signer.ID),
 		Tool:      c.d.GetTool(),
 		Resource:  c.content.GetResource(),
-		Arguments: c.content.GetArguments(),
+		Arguments: c.arguments,
 		Context:   c.content.GetContext(),
 		Session:   c.content.GetSequence(),
 		Usage:     usage,
@@ -295,7 +309,7 @@ func (c *deciding) amount(l limit) (int64, bool) {
 	}
 	var arguments map[string]json.RawMessage
 	var n int64
-	if json.Unmarshal(c.content.GetArguments(), &arguments) != nil || json.Unmarshal(arguments[l.argument], &n) != nil {
+	if json.Unmarshal(c.arguments, &arguments) != nil || json.Unmarshal(arguments[l.argument], &n) != nil {
 		return math.MaxInt64, false
 	}
 	return n, n >= 0
@@ -346,10 +360,11 @@ func (s *State) PolicyRequest(f *ledger.Fold, rules *Rules, in Intent) (policy.R
 	}
 	tool, known := rules.Release.Tool(in.Content.GetTool())
 	_, enrolled := rules.Release.Identity(in.Signer.ID)
-	if !known || !enrolled {
+	c := newDeciding(s, f, rules, in)
+	if !known || !enrolled || !c.legible {
 		return policy.Request{}, false
 	}
-	c := &deciding{state: s, fold: f, rules: rules, in: in, content: in.Content, wait: s.waits[in.Digest]}
+	c.wait = s.waits[in.Digest]
 	c.d = &pb.Decision{Agent: in.Signer.ID.String(), Tool: tool.GetName()}
 	return c.request(), true
 }

@@ -23,6 +23,7 @@ const (
 	intentInvalid       = pb.Reason_REASON_INTENT_INVALID
 	intentForged        = pb.Reason_REASON_INTENT_FORGED
 	argumentsDigest     = pb.Reason_REASON_ARGUMENTS_DIGEST
+	argumentsSealed     = pb.Reason_REASON_ARGUMENTS_SEALED
 	argumentsInvalid    = pb.Reason_REASON_ARGUMENTS_INVALID
 	agentUnknown        = pb.Reason_REASON_AGENT_UNKNOWN
 	agentRevoked        = pb.Reason_REASON_AGENT_REVOKED
@@ -93,6 +94,12 @@ var reasonCases = []struct {
 	{"arguments of another digest", nil, func(w *world) *pb.Decision {
 		return w.ask(w.alice, func(in *pb.Intent) { in.ArgumentsDigest = make([]byte, 32) })
 	}, []pb.Reason{argumentsDigest}},
+	{"arguments sealed to a key of no release", nil, func(w *world) *pb.Decision {
+		return w.ask(w.alice, w.sealed(boxKey))
+	}, []pb.Reason{argumentsSealed}},
+	{"arguments neither sealed nor there", nil, func(w *world) *pb.Decision {
+		return w.ask(w.alice, arguments(""))
+	}, []pb.Reason{intentInvalid}},
 	{"undeclared argument", nil, func(w *world) *pb.Decision { return w.ask(w.alice, arguments(`{"mode":"x"}`)) }, []pb.Reason{argumentsInvalid}},
 	{"undeclared context", nil, func(w *world) *pb.Decision {
 		return w.ask(w.alice, func(in *pb.Intent) { in.Context = []byte(`{"mode":"x"}`) })

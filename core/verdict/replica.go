@@ -21,6 +21,7 @@ type Replica struct {
 	state *State
 	rules *Rules
 	own   aged.Map[Round, trust.Digest] // decisions derived, until forgotten
+	blind int64                         // log time, Unix nanoseconds, until which the state lacks a decision
 }
 
 // ReplicaConfig is where a replica begins. The zero value begins with the
@@ -30,6 +31,14 @@ type ReplicaConfig struct {
 	// where they were decided (DecidedAt): they are applied, not derived again. The
 	// replica takes out what it has applied.
 	Past map[ledger.Position]*pb.Decision
+	// Recorded, if set, gives the decision that a quorum recorded, by where it was
+	// decided, or nil. It is asked where a decision cannot be derived: its intent's
+	// arguments are sealed (Rules.Sealed), or the replica is blind. What it gives is
+	// applied, like the past.
+	Recorded func(at ledger.Position) *pb.Decision
+	// Underived, if set, is told where a decision may be due that the replica did
+	// not derive for want of a sealing key: it took the recorded one, or knows none.
+	Underived func(at ledger.Position)
 	// Rules, if set, gives the rules to decide by instead of the release in force:
 	// what would another release have done?
 	Rules func(inForce *governance.Release) *Rules
@@ -42,6 +51,12 @@ type ReplicaConfig struct {
 func NewReplica(cfg ReplicaConfig) *Replica {
 	if cfg.Forgotten == nil {
 		cfg.Forgotten = func(Round) {}
+	}
+	if cfg.Recorded == nil {
+		cfg.Recorded = func(ledger.Position) *pb.Decision { return nil }
+	}
+	if cfg.Underived == nil {
+		cfg.Underived = func(ledger.Position) {}
 	}
 	return &Replica{cfg: cfg, state: NewState()}
 }
@@ -87,7 +102,8 @@ func (r *Replica) Rules(f *ledger.Fold) *Rules {
 // Step derives the decisions that a record calls for: those on its intents, or
 // the one of the round that an approval opens. Contents are the record's intents
 // as Read gave them, one for each item; other kinds need none. What is in
-// ReplicaConfig.Past, and re-sends, yield nothing. The error is one of encoding.
+// ReplicaConfig.Past, and re-sends, yield nothing; nor does what cannot be
+// derived, see Blind. The error is one of encoding.
 func (r *Replica) Step(f *ledger.Fold, rec ledger.Record, contents []Content) ([]Derived, error) {
 	rules := r.Rules(f)
 	if rules == nil {
@@ -124,10 +140,14 @@ func (r *Replica) intents(f *ledger.Fold, rules *Rules, rec ledger.Record, conte
 		in := Intent{
 			Position: ledger.Position{Seq: rec.Seq, Index: uint32(i)},
 			Digest:   item.Digest, Size: len(item.Bytes), Signer: rec.Signer,
-			Content: contents[i].Intent, Defect: contents[i].Defect,
+			Content: contents[i].Intent, Defect: contents[i].Defect, Opened: contents[i].Opened,
 		}
 		if known := r.recorded(f, rules, in.Position, in.Digest); known != nil {
 			r.state.Await(in, known)
+			continue
+		}
+		if r.underivable(f, rules, in) {
+			r.state.Await(in, r.missed(f, rules, in.Position, in.Digest))
 			continue
 		}
 		d := r.state.Decide(f, rules, in)
@@ -145,10 +165,17 @@ func (r *Replica) intents(f *ledger.Fold, rules *Rules, rec ledger.Record, conte
 func (r *Replica) approval(f *ledger.Fold, rules *Rules, rec ledger.Record) ([]Derived, error) {
 	opens := r.state.Answer(f, rules, rec.Signer, rec.Approval)
 	at, intent := ledger.Position{Seq: rec.Seq}, trust.DigestIn(rec.Approval.GetIntentDigest())
-	if r.recorded(f, rules, at, intent) != nil || !opens {
+	if r.recorded(f, rules, at, intent) != nil {
 		return nil, nil
 	}
 	w := r.state.waits[intent]
+	if r.Blind(f) || opens && rules.Sealed(w.in) { // a blind one does not know what waits
+		r.missed(f, rules, at, intent)
+		return nil, nil
+	}
+	if !opens {
+		return nil, nil
+	}
 	d := r.state.DecideRound(f, rules, intent, at)
 	return r.conclude(f, rules, nil, d, r.request(f, rules, w.in, d))
 }
@@ -156,11 +183,19 @@ func (r *Replica) approval(f *ledger.Fold, rules *Rules, rec ledger.Record) ([]D
 // recorded applies what a quorum recorded before this replica began. A decision
 // on other bytes than those that stand there is none.
 func (r *Replica) recorded(f *ledger.Fold, rules *Rules, at ledger.Position, intent trust.Digest) *pb.Decision {
-	known := r.cfg.Past[at]
+	known := r.apply(f, rules, r.cfg.Past[at], intent)
+	if known != nil {
+		delete(r.cfg.Past, at)
+	}
+	return known
+}
+
+// apply folds a recorded decision into the state; nil if it is none on that
+// intent.
+func (r *Replica) apply(f *ledger.Fold, rules *Rules, known *pb.Decision, intent trust.Digest) *pb.Decision {
 	if known == nil || !bytes.Equal(known.GetIntentDigest(), intent[:]) {
 		return nil
 	}
-	delete(r.cfg.Past, at)
 	f.RaiseLogTime(known.GetLogTime().AsTime())
 	r.state.Apply(known, rules.Release.Bounds.Memory)
 	return known

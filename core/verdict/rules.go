@@ -25,6 +25,7 @@ type Rules struct {
 	limits     []limit
 	limitsOf   map[string][]int // tool → indices into limits
 	principals map[string]policy.Principal
+	sealing    map[string]trust.SealTo // by id
 }
 
 // maxCharges is how many limits one intent may be charged to (Decision.charges).
@@ -45,11 +46,13 @@ func Compile(r *governance.Release) *Rules {
 		Release:    r,
 		limitsOf:   make(map[string][]int, len(r.Proto.GetTools())),
 		principals: make(map[string]policy.Principal),
+		sealing:    make(map[string]trust.SealTo, len(r.Proto.GetSealingKeys())),
 	}
 	rules.Policy, rules.Err = policy.Compile(PolicyConfig(r.Proto))
 	rules.indexLimits()
 	rules.checkLimits()
 	rules.indexPrincipals()
+	rules.indexSealing()
 	return rules
 }
 

@@ -26,6 +26,7 @@ type world struct {
 	fold   *ledger.Fold
 	rules  *verdict.Rules
 	state  *verdict.State
+	reader verdict.Reader // without keys unless a test gives it some
 	now    time.Time
 	seq    uint64
 
@@ -131,7 +132,7 @@ func (w *world) propose(m trusttest.Member, items ...[]byte) []*pb.Decision {
 	rec := w.mustAppend(schemas.KindIntent, m.ID.Name, m.List(schemas.KindIntent, w.zone.Ledger, items...))
 	decisions := make([]*pb.Decision, len(rec.Items))
 	for i := range rec.Items {
-		d := w.state.Decide(w.fold, w.rules, intentOf(rec, i))
+		d := w.state.Decide(w.fold, w.rules, intentBy(w.reader, rec, i))
 		decisions[i] = d
 		if d == nil {
 			continue
@@ -142,11 +143,13 @@ func (w *world) propose(m trusttest.Member, items ...[]byte) []*pb.Decision {
 	return decisions
 }
 
-func intentOf(rec ledger.Record, i int) verdict.Intent {
-	read := verdict.Read(rec.Items[i].Bytes)
+func intentOf(rec ledger.Record, i int) verdict.Intent { return intentBy(verdict.Reader{}, rec, i) }
+
+func intentBy(reader verdict.Reader, rec ledger.Record, i int) verdict.Intent {
+	read := reader.Read(rec.Items[i].Bytes)
 	return verdict.Intent{
 		Position: ledger.Position{Seq: rec.Seq, Index: uint32(i)}, Digest: rec.Items[i].Digest, Size: len(rec.Items[i].Bytes),
-		Signer: rec.Signer, Content: read.Intent, Defect: read.Defect,
+		Signer: rec.Signer, Content: read.Intent, Defect: read.Defect, Opened: read.Opened,
 	}
 }
 
