@@ -20,7 +20,8 @@ type Member struct {
 	Credential []byte    // a Credential envelope, to introduce on the ledger
 	Expires    time.Time // of the credential
 	NKeySeed   []byte
-	LogKeys    []byte // recorders: what trust.ParseLogKeys reads
+	LogKeys    []byte   // recorders: what trust.ParseLogKeys reads
+	Sealing    *Sealing // enforcers and executors: their sealing keys
 	Bundle     Bundle
 }
 
@@ -103,8 +104,12 @@ func LoadMember(dir string, build trust.Digest, now time.Time) (*Member, error) 
 	if m.Expires, err = m.verify(now); err != nil {
 		return nil, fmt.Errorf("fabric: %s: %w", dir, err)
 	}
-	if m.ID.Role == pb.Role_ROLE_RECORDER {
+	switch m.ID.Role { //nolint:exhaustive // the other roles have no further keys
+	case pb.Role_ROLE_RECORDER:
 		m.LogKeys, _, err = readLogKeys(dir)
+	case pb.Role_ROLE_ENFORCER, pb.Role_ROLE_EXECUTOR:
+		m.Sealing, err = OpenSealing(dir)
+	default:
 	}
 	return m, err
 }

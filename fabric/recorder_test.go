@@ -68,7 +68,10 @@ func TestCreateRecorders(t *testing.T) {
 // for it.
 func TestCreateRefusesARecorderWithoutKeys(t *testing.T) {
 	p := params()
-	tree := templateTree(t)
+	tree, ok := template(t).(fstest.MapFS)
+	if !ok {
+		t.Fatal("the test's template is of another type")
+	}
 	tree["directory.yaml"] = &fstest.MapFile{Data: append(tree["directory.yaml"].Data, "  - {name: r1, role: recorder}\n"...)}
 	p.Release = tree
 	if _, err := fabric.Create(filepath.Join(t.TempDir(), "data"), p); err == nil || !strings.Contains(err.Error(), "lists a recorder") {

@@ -73,6 +73,7 @@ type Intent struct {
 	Action    string          `json:"action,omitempty"`
 	Resource  string          `json:"resource,omitempty"`
 	Arguments json.RawMessage `json:"arguments,omitempty"` // a string if they are no JSON
+	Sealed    string          `json:"sealed_to,omitempty"` // id of the key that they are sealed to
 	Deadline  *time.Time      `json:"deadline,omitempty"`
 }
 

@@ -37,6 +37,9 @@ type Recorded struct {
 	Line Line `json:"line"`
 	// Same says that the recorded bytes are the derived ones (S5).
 	Same bool `json:"rederived_identical"`
+	// Sealed says that nothing was derived to compare with: the verdict rests on
+	// sealed arguments, its own or those of an intent within W before it.
+	Sealed bool `json:"not_rederived_sealed,omitempty"`
 }
 
 // Timings are milliseconds from the intent; nil for what did not happen.
@@ -57,14 +60,17 @@ type StoryTeller struct {
 	known   bool
 	// again holds the derived decisions by round: an intent that is sent again after
 	// its deadline is decided again.
-	again map[question]derived
+	again  map[question]derived
+	sealed map[ledger.Position]bool // where no decision was derived
 }
 
 // NewStoryTeller begins the story of the intent with a digest. The feed must
 // begin at position 1: verdicts depend on all that stands before.
 func NewStoryTeller(about trust.Digest) *StoryTeller {
+	sealed := make(map[ledger.Position]bool)
+	underived := func(at ledger.Position) { sealed[at] = true }
 	return &StoryTeller{
-		about: about, teller: NewTeller(), replica: verdict.NewReplica(verdict.ReplicaConfig{}), again: make(map[question]derived),
+		about: about, teller: NewTeller(), replica: verdict.NewReplica(verdict.ReplicaConfig{Underived: underived}), again: make(map[question]derived), sealed: sealed,
 		story: Story{Decisions: []Recorded{}, Claims: []Line{}, Outcomes: []Line{}}, // lists in JSON, never null
 	}
 }
@@ -80,7 +86,7 @@ func (s *StoryTeller) Step(f *ledger.Fold, ev feed.Event[Ahead]) error {
 	}
 	for i, l := range s.teller.Tell(f, ev) {
 		if l.Intends() == s.about.String() {
-			s.take(l, ev.Record, i)
+			s.take(l, ev, i)
 		}
 	}
 	return nil
@@ -94,7 +100,7 @@ func (s *StoryTeller) derived(f *ledger.Fold, again derived) {
 	}
 }
 
-func (s *StoryTeller) take(l Line, rec ledger.Record, i int) {
+func (s *StoryTeller) take(l Line, ev feed.Event[Ahead], i int) {
 	switch {
 	case l.Intent != nil && !s.known:
 		s.story.Intent, s.known = l, true
@@ -102,8 +108,9 @@ func (s *StoryTeller) take(l Line, rec ledger.Record, i int) {
 		s.story.Resent = append(s.story.Resent, l.Position)
 	case l.Decision != nil:
 		again, known := s.again[question{ledger.Position(l.Decision.Intent), l.Decision.Round}]
-		same := known && again.bytes == rec.Items[i].Digest
-		s.story.Decisions = append(s.story.Decisions, Recorded{l, same})
+		same := known && again.bytes == ev.Record.Items[i].Digest
+		sealed := !known && s.sealed[verdict.DecidedAt(ev.Ahead.decisions[i])]
+		s.story.Decisions = append(s.story.Decisions, Recorded{Line: l, Same: same, Sealed: sealed})
 	case l.Claim != nil:
 		s.story.Claims = append(s.story.Claims, l)
 	case l.Outcome != nil:

@@ -53,6 +53,7 @@ func (s Story) writeIntent(b *strings.Builder) {
 	}
 	field("resource", clean(in.Resource, maxResource))
 	field("arguments", pretty(in.Arguments))
+	field("sealed to", clean(in.Sealed, maxWord))
 	if in.Deadline != nil {
 		field("deadline", fmt.Sprintf("%s (%v after the intent)", in.Deadline.UTC().Format(timeLayout), in.Deadline.Sub(s.Intent.LogTime).Round(time.Millisecond)))
 	}
@@ -80,9 +81,12 @@ func pretty(text json.RawMessage) string {
 func (s Story) writeDecisions(b *strings.Builder) {
 	fmt.Fprintf(b, "decisions (%d needed)\n", s.Needed)
 	for _, r := range s.Decisions {
-		again := "re-derived: identical"
-		if !r.Same {
-			again = "re-derived: DIFFERS"
+		again := "re-derived: DIFFERS"
+		switch {
+		case r.Same:
+			again = "re-derived: identical"
+		case r.Sealed:
+			again = "not re-derived: sealed"
 		}
 		fmt.Fprintf(b, "%s  %s\n", s.event(r.Line), again)
 	}

@@ -59,6 +59,7 @@ type Example struct {
 // Replayed is what a candidate would have made of the recorded intents.
 type Replayed struct {
 	Compared int            // decisions that were compared, one for each round
+	Sealed   int            // intents passed over: their verdicts rest on sealed arguments
 	Counts   map[Change]int // of those that differ; a new error that narrows counts as an error
 	Examples []Example      // the first of each change
 }
@@ -156,6 +157,10 @@ func (r *comparison) step(f *ledger.Fold, rec ledger.Record, contents []verdict.
 	other, err := r.other.Step(f, rec, contents)
 	if err != nil {
 		return err
+	}
+	if r.own.Blind(f) || r.other.Blind(f) {
+		r.found.Sealed += len(contents)
+		return nil
 	}
 	for _, p := range pairs(own, other) {
 		in := p.intent()

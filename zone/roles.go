@@ -39,7 +39,7 @@ func program(build, tools trust.Digest, id trust.Identity) Program {
 func Enforcer(conn *streams.Conn, m *fabric.Member, p Program, log *slog.Logger) (*enforcer.Enforcer, error) {
 	return enforcer.New(enforcer.Config{
 		Conn: conn, Ledger: m.Bundle.Ledger, ID: m.ID, Key: m.Key, Credential: m.Credential, Logger: log,
-		Build: p.Build, Settings: p.Settings,
+		Sealing: m.Sealing, Build: p.Build, Settings: p.Settings,
 	})
 }
 
@@ -96,7 +96,7 @@ type Hands struct {
 func Executor(conn *streams.Conn, m *fabric.Member, p Program, h Hands, log *slog.Logger) (*executor.Executor, error) {
 	return executor.New(executor.Config{
 		Conn: conn, Ledger: m.Bundle.Ledger, ID: m.ID, Key: m.Key, Credential: m.Credential, Logger: log,
-		Handlers: h.Handlers, Mark: h.Mark, Brake: h.Brake, Build: p.Build, Settings: p.Settings,
+		Handlers: h.Handlers, Mark: h.Mark, Brake: h.Brake, Sealing: m.Sealing, Build: p.Build, Settings: p.Settings,
 	})
 }
 

@@ -127,7 +127,15 @@ func waitingText(f *fabric.Fabric, w zone.Waiting) string {
 	left := w.Deadline.Sub(f.Clock())
 	return fmt.Sprintf("%s  at %s  %s asks for %s of %s\n  arguments  %s\n  approved   %s; %s left\n",
 		w.Intent.Digest.Short(), w.Intent.Position, w.Intent.Signer.ID.Name, in.GetTool(), quoted(in.GetResource()),
-		shown(in.GetArguments(), maxArguments), approvedText(w), span(left))
+		argumentsText(in), approvedText(w), span(left))
+}
+
+// argumentsText is an intent's arguments as an approver sees them.
+func argumentsText(in *pb.Intent) string {
+	if key := in.GetSealed().GetKey(); key != "" {
+		return "sealed to " + key
+	}
+	return shown(in.GetArguments(), maxArguments)
 }
 
 func approvedText(w zone.Waiting) string {

@@ -85,7 +85,7 @@ func (g *globals) tellAnswered(done zone.Answered, flags answerFlags) error {
 	}
 	err := g.say(object{"event": "answered", "intent": in.Digest.String(), "approve": flags.approve, "position": done.Seq},
 		"%s %s at ledger position %d: %s asks for %s of %s\n  arguments  %s\n", word, in.Digest.Short(), done.Seq,
-		in.Signer.ID.Name, in.Content.GetTool(), quoted(in.Content.GetResource()), shown(in.Content.GetArguments(), maxArguments))
+		in.Signer.ID.Name, in.Content.GetTool(), quoted(in.Content.GetResource()), argumentsText(in.Content))
 	if err != nil {
 		return err
 	}

@@ -99,7 +99,7 @@ func (g *globals) loss(ctx context.Context, flags lossFlags) error {
 
 func (l *losing) run(ctx context.Context, flags lossFlags) error {
 	if flags.submit != "" {
-		j, err := l.g.submitted(lossKind, flags.submit, l.state)
+		j, err := lossKind.submitted(flags.submit, l.state)
 		if err != nil {
 			return err
 		}
@@ -166,20 +166,20 @@ func (l *losing) append(ctx context.Context, j *jointFile) error {
 		return err
 	}
 	trips := []trust.Digest{}
-	hint := ""
+	var hint strings.Builder
 	for _, h := range l.observer.ForkHalts() {
 		trips = append(trips, h.ID)
-		hint += fmt.Sprintf("the trip stays in force; lift it with: portcullis resume %s --reason TEXT%s\n", h.ID.Short(), l.g.dataFlag())
+		fmt.Fprintf(&hint, "the trip stays in force; lift it with: portcullis resume %s --reason TEXT%s\n", h.ID.Short(), l.g.dataFlag())
 	}
 	logs, err := l.newLogs(ctx)
 	if err != nil {
 		return err
 	}
 	if len(logs) > 0 {
-		hint += "witnesses are to follow, each with --log:\n  " + strings.Join(logs, "\n  ") + "\n"
+		hint.WriteString("witnesses are to follow, each with --log:\n  " + strings.Join(logs, "\n  ") + "\n")
 	}
 	return l.g.say(object{"event": "lost", "position": sent.Seq, "kept": loss.GetKept(), "size": loss.GetLost().GetSize(), "trips": texts(trips), "logs": logs},
-		"signed for at ledger position %d: recorders begin a new tree\n%s", sent.Seq, hint)
+		"signed for at ledger position %d: recorders begin a new tree\n%s", sent.Seq, hint.String())
 }
 
 // newLogs is what the directory's witnesses must follow from now on; nothing where

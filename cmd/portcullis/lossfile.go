@@ -127,7 +127,7 @@ func (g *globals) signed(k jointKind, f *fabric.Fabric, gov *zone.Governing, sta
 }
 
 // submitted reads the file of --submit, which enough governors must have signed.
-func (g *globals) submitted(k jointKind, path string, state *governance.State) (*jointFile, error) {
+func (k jointKind) submitted(path string, state *governance.State) (*jointFile, error) {
 	j, err := k.read(path)
 	if err != nil {
 		return nil, err

@@ -128,7 +128,7 @@ func (s *sealing) run(ctx, within context.Context) error {
 	}
 	within, cancel := context.WithTimeout(ctx, governWithin)
 	defer cancel()
-	j, err := s.sealed(within)
+	j, err := s.sealed()
 	if err != nil || j == nil {
 		return err
 	}
@@ -149,9 +149,9 @@ func (s *sealing) run(ctx, within context.Context) error {
 }
 
 // sealed is the signed seal, nil where others must sign it too.
-func (s *sealing) sealed(ctx context.Context) (*jointFile, error) {
+func (s *sealing) sealed() (*jointFile, error) {
 	if s.flags.submit != "" {
-		return s.g.submitted(sealKind, s.flags.submit, s.state)
+		return sealKind.submitted(s.flags.submit, s.state)
 	}
 	return s.g.signed(sealKind, s.f, s.gov, s.state, zone.SealRecord(s.flags.reason), s.flags.out)
 }

@@ -18,6 +18,7 @@ type ballots struct {
 	rounds  aged.Map[verdict.Round, *ballot]
 	votes   *verdict.Tally // of releases that have verdicts derived again
 	derives bool           // somebody derives verdicts again
+	blind   bool           // and cannot, now
 	other   time.Time      // log time when a quorum last recorded what was not derived
 }
 
@@ -79,7 +80,7 @@ func (w *Watch) decided(f *ledger.Fold, rec ledger.Record, decisions []*pb.Decis
 // decision: no intent stands there, or nobody opened that round. Beyond the
 // deadline what was derived may be forgotten, and no claim can rest on it.
 func (w *Watch) undue(f *ledger.Fold, b *ballot, round verdict.Round, d *pb.Decision) {
-	if !w.ballots.derives || !b.derived.IsZero() || !d.GetDeadline().AsTime().After(f.LogTime()) {
+	if !w.ballots.derives || w.ballots.blind || !b.derived.IsZero() || !d.GetDeadline().AsTime().After(f.LogTime()) {
 		return
 	}
 	w.ballots.other = f.LogTime()
@@ -116,6 +117,11 @@ func (w *Watch) Derived(f *ledger.Fold, round verdict.Round, digest trust.Digest
 	b.derived, w.ballots.derives = digest, true
 	w.replayed(f, b, round)
 }
+
+// Blind says whether the sentinel cannot derive now what is due, because arguments
+// are sealed to a key that it has not got: what quorums record meanwhile may be due
+// all the same.
+func (w *Watch) Blind(blind bool) { w.ballots.blind = blind }
 
 // Derailed reports whether a quorum has recorded, within W, what the sentinel did
 // not derive. The verdict state that it derives is then no longer that of

@@ -66,6 +66,7 @@ func NewRelease(digest trust.Digest, p *pb.Release) (*Release, error) {
 	}
 	errs = append(errs, r.indexTools()...)
 	errs = append(errs, r.indexDirectory()...)
+	errs = append(errs, r.checkSealingKeys()...)
 	errs = append(errs, r.checkLimits()...)
 	errs = append(errs, r.Bounds.check()...)
 	errs = append(errs, r.checkDrift()...)
@@ -207,6 +208,22 @@ func (r *Release) checkWitnesses() (errs []error) {
 	}
 	if n := r.Proto.GetWitnessThreshold(); int(n) > len(keys) {
 		errs = append(errs, fmt.Errorf("witness_threshold %d needs as many witnesses with a verifier, the directory has %d", n, len(keys)))
+	}
+	return errs
+}
+
+// checkSealingKeys demands ids that name one key each: what is sealed to one must
+// be openable by all who hold it, or by nobody.
+func (r *Release) checkSealingKeys() (errs []error) {
+	ids := map[string]bool{}
+	for _, k := range r.Proto.GetSealingKeys() {
+		if ids[k.GetId()] {
+			errs = append(errs, fmt.Errorf("sealing key %s stands twice", k.GetId()))
+		}
+		ids[k.GetId()] = true
+		if _, err := trust.NewSealTo(k); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	return errs
 }

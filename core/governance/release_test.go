@@ -72,6 +72,10 @@ func TestReleaseRefused(t *testing.T) {
 		{"a verifier that is none", "no C2SP verifier key", func(p *pb.Release) {
 			p.Directory = append(p.Directory, &pb.Identity{Name: "w1", Role: pb.Role_ROLE_WITNESS, Verifier: "w1"})
 		}},
+		{"sealing key twice", "sealing key k stands twice", func(p *pb.Release) {
+			p.SealingKeys = []*pb.SealingKey{{Id: "k", PublicKey: make([]byte, 32)}, {Id: "k", PublicKey: make([]byte, 32)}}
+		}},
+		{"sealing key of another size", "X25519", func(p *pb.Release) { p.SealingKeys = []*pb.SealingKey{{Id: "k", PublicKey: make([]byte, 31)}} }},
 		{"more cosignatures than witnesses", "witness_threshold 1", func(p *pb.Release) { p.WitnessThreshold = 1 }},
 		{"limit twice", "limit l stands twice", func(p *pb.Release) {
 			limit(&pb.Limit{Id: "l"})(p)
