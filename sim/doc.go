@@ -24,6 +24,10 @@
 // have approved exactly these bytes as policy asks for, each of them distinct,
 // entitled and not revoked, and none has refused. A drill moves nothing.
 //
+// At the end the ledger is audited from its bytes (core/audit), as anybody could:
+// nothing is found but what liars and those who were shown another ledger signed,
+// and where a flaw made somebody decide or act wrongly, that is found.
+//
 // # What a lying broker can do
 //
 // Everybody can be shown false times, within the skew that the release allows,

@@ -39,7 +39,7 @@ func TestFaultlessInEveryBuild(t *testing.T) {
 	want := map[string]string{}
 	for name, options := range builds {
 		binary := filepath.Join(dir, "portcullis "+name)
-		build := exec.CommandContext(t.Context(), "go", append(append([]string{"build", "-o", binary}, options...), ".")...) //nolint:gosec // the options above
+		build := exec.CommandContext(t.Context(), "go", append(append([]string{"build", "-o", binary}, options...), ".")...)
 		if out, err := build.CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v\n%s", name, err, out)
 		}
@@ -63,7 +63,7 @@ func TestFaultlessInEveryBuild(t *testing.T) {
 // audited is what a build writes.
 func audited(ctx context.Context, t *testing.T, exit int, environment string, command ...string) string {
 	t.Helper()
-	c := exec.CommandContext(ctx, command[0], command[1:]...) //nolint:gosec // a build of this program
+	c := exec.CommandContext(ctx, command[0], command[1:]...)
 	c.Env = append(os.Environ(), environment, asBinary+"=")
 	out, err := c.Output()
 	var failed *exec.ExitError

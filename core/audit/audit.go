@@ -67,7 +67,13 @@ func (a *Audit) Prepare(raw ledger.Raw) *Prepared {
 
 // Prefix folds a governance record or a credential that stands before the first
 // record of a range. Nothing about it is judged.
-func (a *Audit) Prefix(p *Prepared) { _, _ = a.fold.Step(p.parsed) }
+func (a *Audit) Prefix(p *Prepared) {
+	if seq := p.parsed.Seq; seq >= a.cfg.From || a.next != a.cfg.From {
+		a.find(RuleOrder, seq, "position %d among what stands before the first record, which is at %d", seq, a.cfg.From)
+		return
+	}
+	_, _ = a.fold.Step(p.parsed)
+}
 
 // Step judges the next record. A record out of order is a finding and is left
 // out; a missing one is a finding, and verdicts are derived no further. The error

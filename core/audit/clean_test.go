@@ -198,7 +198,7 @@ var honest = []struct {
 	{"revoked", nil, func(w *world) {
 		r := w.allowed()
 		w.govern(trusttest.RevokeIdentity(members()["x1"].ID))
-		w.put("fabric.z1.claim.read", members()["x1"].List(schemas.KindClaim, w.zone.Ledger, w.claimOf("x1", r)))
+		_, _ = w.put("fabric.z1.claim.read", members()["x1"].List(schemas.KindClaim, w.zone.Ledger, w.claimOf("x1", r)))
 		w.pass(11 * time.Second)
 	}, final(audit.StateExpired), nil, 0},
 	{"a re-send", nil, func(w *world) {
@@ -243,13 +243,13 @@ var honest = []struct {
 				w.tb.Errorf("%s is taken for a record", subject)
 			}
 		}
-		w.put("", []byte("with headers of its own"))
+		_, _ = w.put("", []byte("with headers of its own"))
 		w.executed()
 	}, final(audit.StateExecuted), nil, 0},
 	{"a copy of everything", nil, func(w *world) {
 		w.executed()
 		for _, raw := range slices.Clone(w.tape) {
-			w.put(raw.Subject, raw.Data)
+			_, _ = w.put(raw.Subject, raw.Data)
 		}
 	}, final(audit.StateExecuted), map[string]uint64{"claim.second": 1}, 0},
 	{"copies, long after", memory(time.Minute), func(w *world) {
@@ -257,7 +257,7 @@ var honest = []struct {
 		copies := slices.Clone(w.tape)
 		w.pass(2 * time.Minute)
 		for _, raw := range copies {
-			w.put(raw.Subject, raw.Data)
+			_, _ = w.put(raw.Subject, raw.Data)
 		}
 		w.pass(2 * time.Second)
 	}, final(audit.StateExecuted, audit.StateExpired), map[string]uint64{"claim.undecided": 1}, 0},
@@ -425,7 +425,7 @@ func TestClosed(t *testing.T) {
 	fresh := w.now
 	stops := w.now.Add(2 * time.Second)
 	w.now = w.now.Add(trusttest.ReleaseLife)
-	w.put("", nil) // noise brings the time
+	_, _ = w.put("", nil) // noise brings the time
 	r := w.export().audit(t)
 	wantClean(t, r)
 	want := []audit.Closed{

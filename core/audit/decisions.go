@@ -1,9 +1,8 @@
 package audit
 
 import (
-	"strings"
-
 	"slices"
+	"strings"
 
 	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/trust"

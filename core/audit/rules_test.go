@@ -432,6 +432,28 @@ func TestRangeWithoutPulse(t *testing.T) {
 	}
 }
 
+// TestPrefixStandsBefore: what is handed over as standing before a range must do
+// so, or somebody could govern it twice.
+func TestPrefixStandsBefore(t *testing.T) {
+	w := newWorld(t)
+	begins := w.seq() + 1
+	w.govern(trusttest.Halt(pb.ScopeKind_SCOPE_KIND_GLOBAL, ""))
+	a := audit.New(audit.Config{Ledger: w.zone.Ledger, Zone: trusttest.ZoneName, From: begins})
+	for _, raw := range w.tape {
+		a.Prefix(a.Prepare(raw))
+	}
+	for _, raw := range w.tape[begins-1:] {
+		if err := a.Step(a.Prepare(raw)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.Prefix(a.Prepare(w.tape[0]))
+	want := []string{"ledger.order " + ledger.Position{Seq: begins}.String(), "ledger.order 1.0"}
+	if r := a.Finish(); !slices.Equal(found(r), want) || len(r.Governance) != 1 {
+		t.Errorf("found %q, want %q; governed %+v", found(r), want, r.Governance)
+	}
+}
+
 // audited audits a range.
 func (w *world) audited(t *testing.T, from uint64) *audit.Report {
 	t.Helper()

@@ -36,12 +36,9 @@ type tamper struct {
 var tampers = []tamper{
 	{"sequence", edit(func(r *ledger.Raw) { r.Seq += 1000 }), byOrder, 0, true, false},
 	{"time", edit(func(r *ledger.Raw) { r.Time = r.Time.Add(1) }), bySpan, 0, false, false},
-	{"time back", edit(func(r *ledger.Raw) { r.Time = r.Time.Add(-time.Hour) }), bySpan, 0, false, false},
 	{"no time", edit(func(r *ledger.Raw) { r.Time = time.Time{} }), bySpan, 0, false, false},
 	{"subject", edit(func(r *ledger.Raw) { r.Subject += "s" }), bySpan, 0, true, false},
-	{"no subject", edit(func(r *ledger.Raw) { r.Subject = "" }), bySpan, 0, true, false},
 	{"a byte at the end", edit(func(r *ledger.Raw) { r.Data = append(slices.Clone(r.Data), 0) }), bySpan, 0, true, false},
-	{"no bytes", edit(func(r *ledger.Raw) { r.Data = nil }), bySpan, 0, true, false},
 	{"payload", sealed(func(e *pb.Envelope) { e.Payload[len(e.GetPayload())/2] ^= 1 }), bySpan, 0, true, false},
 	{"payload type", sealed(func(e *pb.Envelope) { e.PayloadType += "x" }), bySpan, 0, true, false},
 	{"signature", sealed(func(e *pb.Envelope) { e.Signatures[0].Sig[9] ^= 1 }), bySpan, 0, true, false},
@@ -163,7 +160,7 @@ func TestTampering(t *testing.T) {
 			}
 		})
 	}
-	if tried < 19*len(whole.raws) {
+	if tried < 16*len(whole.raws) {
 		t.Errorf("%d changes of %d records", tried, len(whole.raws))
 	}
 }
@@ -217,7 +214,7 @@ func missed(w *world, pulses []uint64, how tamper, i int) (rule audit.Rule, at s
 	}
 	for _, p := range pulses {
 		if p > seq+uint64(len(touched))-1 {
-			return bySpan, ledger.Position{Seq: p + uint64(how.moved)}.String() //nolint:gosec // wraps back
+			return bySpan, ledger.Position{Seq: p + uint64(how.moved)}.String()
 		}
 	}
 	return "", ""
@@ -294,7 +291,7 @@ func TestRolledBack(t *testing.T) {
 	w := newWorld(t)
 	w.executed()
 	for range 5 {
-		w.put("", nil)
+		_, _ = w.put("", nil)
 	}
 	w.checkpoint()
 	before, seen := w.noted, w.seen
