@@ -85,6 +85,17 @@ func (a *Archive) Header() Header {
 	return h
 }
 
+// Repeats implements Source: it can be read again.
+func (a *Archive) Repeats() bool { return true }
+
+// Size is how long all segments are together, in bytes.
+func (a *Archive) Size() (bytes int64) {
+	for _, s := range a.manifest.Segments {
+		bytes += s.Bytes
+	}
+	return bytes
+}
+
 // Segments lists the archive's files, in order.
 func (a *Archive) Segments() []ArchivedSegment { return a.manifest.Segments }
 

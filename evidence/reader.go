@@ -17,13 +17,17 @@ import (
 type Source interface {
 	// Header says what the records are of; of an archive, what all of them are.
 	Header() Header
-	// Frames yields the frames in order, once. It ends without an error only behind
-	// the end of something whole; a broken one ends with a *BrokenError.
+	// Frames yields the frames in order. It ends without an error only behind the end
+	// of something whole; a broken one ends with a *BrokenError.
 	Frames() iter.Seq2[Frame, error]
+	// Repeats reports whether Frames may be called again, to begin anew: of a folder or
+	// a file it may, of a stream not.
+	Repeats() bool
 }
 
 // Reader reads one export from its beginning to its end, strictly: what it
-// accepts, Write has written, and not a byte differs. It is a Source.
+// accepts, Write has written, and not a byte differs. It is a Source for one
+// reading; a File is one for many.
 type Reader struct {
 	from   *bufio.Reader
 	sum    hash.Hash    // of all bytes so far
@@ -61,6 +65,9 @@ func NewReader(r io.Reader) (*Reader, error) {
 
 // Header is the export's.
 func (e *Reader) Header() Header { return e.order.header }
+
+// Repeats implements Source: what was read is gone.
+func (e *Reader) Repeats() bool { return false }
 
 // Frames yields the export's frames: see Source. The bytes of a frame are the
 // caller's.

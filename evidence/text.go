@@ -80,6 +80,8 @@ func (t *text) verdict(r *audit.Report) {
 	switch {
 	case n > 0:
 		t.line("NOT CLEAN: %s", count(n, "finding"))
+	case !r.Whole:
+		t.line("a range, clean as far as it could be judged: no verdict was derived again")
 	case len(r.Unjudged) > 0:
 		t.line("clean, as far as could be judged: nothing was found")
 	default:
@@ -229,6 +231,8 @@ func (t *text) findings(r *audit.Report) {
 func look(f audit.Finding) string {
 	seq, _, _ := strings.Cut(f.Position, ".")
 	switch {
+	case f.Rule == RuleRange:
+		return "audit an export of the whole ledger; if a range is what you asked for: portcullis audit --allow-range"
 	case f.Rule == audit.RuleExport:
 		return "fetch the file again and compare; else export anew"
 	case f.Rule == audit.RuleGenesis:

@@ -40,6 +40,8 @@ type world struct {
 	last    map[string]trust.Digest
 	seq     map[string]uint64
 	made    uint64
+	sealing *trust.SealingKey  // arguments are sealed to it; nil for none
+	opens   *trust.SealingKeys // what the enforcer holds
 }
 
 var roles = map[string]pb.Role{
@@ -71,12 +73,24 @@ var logKeys = sync.OnceValue(func() *trust.LogKeys {
 
 func newWorld(tb testing.TB) *world {
 	tb.Helper()
+	return newSealingWorld(tb, nil)
+}
+
+// newSealingWorld is one whose release lists a sealing key, which the enforcer
+// holds.
+func newSealingWorld(tb testing.TB, key *trust.SealingKey) *world {
+	tb.Helper()
 	keys := ledger.NewKeys()
 	w := &world{
 		tb: tb, zone: trusttest.NewZone(1, 1), now: trusttest.Start, last: map[string]trust.Digest{}, seq: map[string]uint64{},
 		parser: ledger.Parser{Zone: trusttest.ZoneName, Keys: keys}, replica: verdict.NewReplica(verdict.ReplicaConfig{}),
 	}
 	w.fold = ledger.NewFold(w.zone.Ledger, keys)
+	if key != nil {
+		opens, err := trust.NewSealingKeys(key)
+		must(tb, err)
+		w.opens = opens
+	}
 	w.append(schemas.KindGovernance, "", w.zone.Genesis)
 	w.append(schemas.KindGovernance, "", w.zone.Seal(trusttest.Released(w.zone.Release(func(r *pb.Release) {
 		for _, p := range r.GetDirectory() {
@@ -87,6 +101,9 @@ func newWorld(tb testing.TB) *world {
 		r.Policies = []*pb.PolicySource{{Name: "zone.cedar", Text: `@id("reading") permit (principal, action == Action::"read", resource);`}}
 		r.Bounds.MaxSessions = 256
 		r.Bounds.Memory = durationpb.New(2 * time.Minute)
+		if key != nil {
+			r.SealingKeys = []*pb.SealingKey{key.SealTo().Proto()}
+		}
 	}))))
 	for _, name := range []string{"alice", "e1", "x1", "s1"} {
 		w.append(schemas.KindCredential, name, members()[name].Credential)
@@ -113,7 +130,7 @@ func (w *world) put(raw ledger.Raw) []verdict.Derived {
 	}
 	contents := make([]verdict.Content, len(rec.Items))
 	for i, item := range rec.Items {
-		contents[i] = verdict.Read(item.Bytes)
+		contents[i] = verdict.Reader{Ledger: w.zone.Ledger, Keys: w.opens}.Read(item.Bytes)
 	}
 	all, err := w.replica.Step(w.fold, rec, contents)
 	must(w.tb, err)
@@ -161,6 +178,9 @@ func (w *world) act(n int) {
 		}
 		if before, ok := w.last[session]; ok {
 			in.Previous = before[:]
+		}
+		if w.sealing != nil {
+			must(w.tb, trust.SealArguments(w.sealing.SealTo(), w.zone.Ledger, in, []byte("{}")))
 		}
 		intents[i] = encode(w.tb, in)
 		w.last[session], w.seq[session] = trust.DigestOf(intents[i]), in.GetSequence()

@@ -11,31 +11,24 @@ import (
 
 	"github.com/portcullis-dev/portcullis/evidence"
 	"github.com/portcullis-dev/portcullis/fabric"
-	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 	"github.com/portcullis-dev/portcullis/streams"
 	"github.com/portcullis-dev/portcullis/streams/feed"
 )
 
 // Exporter reads a live ledger for keeping outside of it. It writes nothing.
 type Exporter struct {
-	f       *fabric.Fabric
-	conn    *streams.Conn
-	auditor bool // it may read checkpoints
+	f    *fabric.Fabric
+	conn *streams.Conn
 }
 
 // ConnectExporter connects an auditor whose folder is in the fabric, else a
-// governor, who may read the ledger and no checkpoints.
+// governor.
 func ConnectExporter(ctx context.Context, f *fabric.Fabric, b Broker, log *slog.Logger) (*Exporter, error) {
-	participants, err := f.Participants()
-	if err != nil {
-		return nil, err
-	}
-	auditor := slices.ContainsFunc(participants, func(p fabric.Participant) bool { return p.Role == pb.Role_ROLE_AUDITOR })
 	conn, err := ConnectReader(ctx, f, b, log)
 	if err != nil {
 		return nil, err
 	}
-	return &Exporter{f, conn, auditor}, nil
+	return &Exporter{f, conn}, nil
 }
 
 // Close closes the connection.
@@ -114,11 +107,7 @@ func (x *Exporter) end(ctx context.Context, cfg ExportConfig, base *base, e *Exp
 	if e.Last = cfg.To; cfg.To == 0 {
 		e.Last = last
 	}
-	switch {
-	case !x.auditor:
-		e.Unread = "a governor may not read checkpoints; enroll an auditor with: portcullis enroll auditor watcher"
-		return nil, nil
-	case !base.recorded():
+	if !base.recorded() {
 		e.Unread = "no release names a recorder with log keys"
 		return nil, nil
 	}

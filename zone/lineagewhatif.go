@@ -8,7 +8,6 @@ import (
 	"github.com/portcullis-dev/portcullis/core/governance"
 	"github.com/portcullis-dev/portcullis/core/history"
 	"github.com/portcullis-dev/portcullis/core/ledger"
-	"github.com/portcullis-dev/portcullis/core/verdict"
 )
 
 // WhatIfConfig says what is decided again. Candidate is required.
@@ -46,15 +45,14 @@ type WhatIfRound struct {
 // that are asked for. All that stands before them is decided by the candidate
 // too: a limit counts what the candidate would have allowed.
 func AskWhatIf(ctx context.Context, source LineageSource, c WhatIfConfig) (*WhatIf, error) {
-	r, err := newComparison(ReplayConfig{Candidate: c.Candidate})
+	both, err := newComparison(c.Candidate)
 	if err != nil {
 		return nil, err
 	}
-	w := &whatIf{cfg: c, comparison: r, found: &WhatIf{Counts: map[Change]int{}, Rounds: []WhatIfRound{}}, of: make(map[ledger.Position]bool, len(c.Of))}
+	w := &whatIf{cfg: c, both: both, found: &WhatIf{Counts: map[Change]int{}, Rounds: []WhatIfRound{}}, of: make(map[ledger.Position]bool, len(c.Of))}
 	for _, at := range c.Of {
 		w.of[at] = true
 	}
-	r.own = verdict.NewReplica(verdict.ReplicaConfig{Underived: func(at ledger.Position) { w.underived(at) }})
 	if err := source.Read(ctx, c.Last, w.step); err != nil {
 		return nil, fmt.Errorf("zone: deciding the ledger's intents again: %w", err)
 	}
@@ -63,7 +61,7 @@ func AskWhatIf(ctx context.Context, source LineageSource, c WhatIfConfig) (*What
 
 // whatIf is the work on one question.
 type whatIf struct {
-	*comparison
+	both  *comparison
 	cfg   WhatIfConfig
 	of    map[ledger.Position]bool
 	found *WhatIf
@@ -76,38 +74,25 @@ func (w *whatIf) asked(at ledger.Position) bool {
 	return at.Seq >= w.cfg.From && (w.cfg.To == 0 || at.Seq <= w.cfg.To)
 }
 
-func (w *whatIf) underived(at ledger.Position) {
-	if w.asked(at) {
-		w.found.Underived++
-	}
-}
-
 func (w *whatIf) step(f *ledger.Fold, rec ledger.Record, a history.Ahead) error {
-	own, err := w.own.Step(f, rec, a.Contents())
+	all, err := w.both.step(f, rec, a.Contents())
 	if err != nil {
 		return err
 	}
-	other, err := w.other.Step(f, rec, a.Contents())
-	if err != nil {
-		return err
-	}
-	for _, p := range pairs(own, other) {
-		known := w.open[p.intent()]
-		if known == nil {
-			known = &openIntent{resource: resourceAt(a.Contents(), p.intent(), rec.Seq)}
+	for at := range w.both.underived {
+		if w.asked(at) {
+			w.found.Underived++
 		}
-		p.complete(known)
+	}
+	for _, p := range all {
 		if w.asked(p.intent()) {
-			w.tell(p, known.resource)
-		}
-		if p.waits() {
-			w.open[p.intent()] = known
+			w.tell(p)
 		}
 	}
 	return nil
 }
 
-func (w *whatIf) tell(p pair, resource string) {
+func (w *whatIf) tell(p pair) {
 	w.found.Compared++
 	before, after := decisionOf(p.own), decisionOf(p.other)
 	change, differs := changeOf(before, after)
@@ -125,7 +110,7 @@ func (w *whatIf) tell(p pair, resource string) {
 		Example{
 			Change: change, Position: p.intent().String(), Round: p.round.Number, Agent: named.GetAgent(),
 			// A tool may be one that only the candidate knows.
-			Tool: cmp.Or(named.GetTool(), after.GetTool()), Resource: resource, Before: verdictOf(p.own), After: verdictOf(p.other),
+			Tool: cmp.Or(named.GetTool(), after.GetTool()), Resource: p.resource, Before: verdictOf(p.own), After: verdictOf(p.other),
 		}, !differs,
 	})
 }

@@ -54,9 +54,15 @@ func (w *live) evidence(o *zone.Observer, want func(zone.Evidence) bool) zone.St
 func covered(e zone.Evidence) bool { return e.State == zone.EvidenceCovered }
 func forked(e zone.Evidence) bool  { return e.State == zone.EvidenceFork }
 
-// rollBack replaces the store of a broker that does not run with an earlier copy.
+// rollBack replaces the store of a broker that does not run with an earlier copy,
+// and removes the executors' marks: with one beyond its end, an executor refuses.
 func rollBack(t *testing.T, f *fabric.Fabric, earlier string) {
 	t.Helper()
+	marks, err := filepath.Glob(filepath.Join(f.RunDir(), "*.mark"))
+	must(t, err)
+	for _, mark := range marks {
+		must(t, os.Remove(mark))
+	}
 	must(t, os.RemoveAll(f.ServerDir()))
 	must(t, os.CopyFS(f.ServerDir(), os.DirFS(earlier)))
 }

@@ -59,7 +59,7 @@ type Example struct {
 // Replayed is what a candidate would have made of the recorded intents.
 type Replayed struct {
 	Compared int            // decisions that were compared, one for each round
-	Sealed   int            // intents passed over: their verdicts rest on sealed arguments
+	Sealed   int            // decisions passed over: they may rest on sealed arguments
 	Counts   map[Change]int // of those that differ; a new error that narrows counts as an error
 	Examples []Example      // the first of each change
 }
@@ -79,10 +79,11 @@ type ReplayConfig struct {
 // which a release holds: what was denied because a release had expired is no
 // change.
 func Replay(ctx context.Context, f *fabric.Fabric, conn *streams.Conn, c ReplayConfig) (*Replayed, error) {
-	r, err := newComparison(c)
+	both, err := newComparison(c.Candidate)
 	if err != nil {
 		return nil, err
 	}
+	r := &replay{c, both, &Replayed{Counts: map[Change]int{}}}
 	cfg := feed.Config{Conn: conn, Zone: f.Zone, Ledger: f.Ledger, Keys: ledger.NewKeys(), Logger: slog.New(slog.DiscardHandler), Skip: []schemas.Kind{
 		schemas.KindDecision, schemas.KindClaim, schemas.KindOutcome,
 	}}
@@ -106,12 +107,30 @@ func readContents(p *ledger.Parsed) (all []verdict.Content) {
 	return all
 }
 
+// replay is the work of Replay.
+type replay struct {
+	cfg   ReplayConfig
+	both  *comparison
+	found *Replayed
+}
+
+func (r *replay) step(f *ledger.Fold, rec ledger.Record, contents []verdict.Content) error {
+	all, err := r.both.step(f, rec, contents)
+	if err != nil || rec.LogTime.Before(r.cfg.From) {
+		return err
+	}
+	r.found.Sealed += len(r.both.underived)
+	for _, p := range all {
+		r.compare(p)
+	}
+	return nil
+}
+
 // comparison runs two replicas side by side.
 type comparison struct {
-	cfg        ReplayConfig
 	own, other *verdict.Replica
-	found      *Replayed
 	open       map[ledger.Position]*openIntent // those that one side lets wait for approvals
+	underived  map[ledger.Position]bool        // of this record: where a side could derive no decision, for want of a sealing key
 }
 
 // openIntent is what is remembered of an intent that may get further rounds.
@@ -120,16 +139,16 @@ type openIntent struct {
 	own, other *verdict.Derived // newest
 }
 
-func newComparison(c ReplayConfig) (*comparison, error) {
-	rules := verdict.Compile(c.Candidate)
+func newComparison(candidate *governance.Release) (*comparison, error) {
+	rules := verdict.Compile(candidate)
 	if rules.Err != nil {
 		return nil, fmt.Errorf("zone: the candidate would deny everything: %w", rules.Err)
 	}
-	return &comparison{
-		cfg: c, found: &Replayed{Counts: map[Change]int{}}, open: map[ledger.Position]*openIntent{},
-		own:   verdict.NewReplica(verdict.ReplicaConfig{}),
-		other: verdict.NewReplica(verdict.ReplicaConfig{Rules: timeOf(rules)}),
-	}, nil
+	r := &comparison{open: map[ledger.Position]*openIntent{}, underived: map[ledger.Position]bool{}}
+	note := func(at ledger.Position) { r.underived[at] = true }
+	r.own = verdict.NewReplica(verdict.ReplicaConfig{Underived: note})
+	r.other = verdict.NewReplica(verdict.ReplicaConfig{Underived: note, Rules: timeOf(rules)})
+	return r, nil
 }
 
 // timeOf lets a candidate hold exactly as long as the release in whose place it
@@ -149,34 +168,32 @@ func timeOf(rules *verdict.Rules) func(*governance.Release) *verdict.Rules {
 	}
 }
 
-func (r *comparison) step(f *ledger.Fold, rec ledger.Record, contents []verdict.Content) error {
+// step is what both sides make of a record. What one side alone could derive is
+// left out: it would look like a difference.
+func (r *comparison) step(f *ledger.Fold, rec ledger.Record, contents []verdict.Content) ([]pair, error) {
+	clear(r.underived)
 	own, err := r.own.Step(f, rec, contents)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	other, err := r.other.Step(f, rec, contents)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if r.own.Blind(f) || r.other.Blind(f) {
-		r.found.Sealed += len(contents)
-		return nil
-	}
-	for _, p := range pairs(own, other) {
+	all := slices.DeleteFunc(pairs(own, other), func(p pair) bool { return r.underived[p.decidedAt()] })
+	for i := range all {
+		p := &all[i]
 		in := p.intent()
 		known := r.open[in]
 		if known == nil {
 			known = &openIntent{resource: resourceAt(contents, in, rec.Seq)}
 		}
 		p.complete(known)
-		if !rec.LogTime.Before(r.cfg.From) {
-			r.compare(p, known.resource)
-		}
 		if p.waits() {
 			r.open[in] = known
 		}
 	}
-	return nil
+	return all, nil
 }
 
 func resourceAt(contents []verdict.Content, at ledger.Position, seq uint64) string {
@@ -191,6 +208,7 @@ func resourceAt(contents []verdict.Content, at ledger.Position, seq uint64) stri
 type pair struct {
 	round      verdict.Round
 	own, other *verdict.Derived
+	resource   string // of the intent
 }
 
 // pairs matches decisions by their rounds.
@@ -220,9 +238,19 @@ func pairs(own, other []verdict.Derived) []pair {
 
 func (p *pair) intent() ledger.Position { return p.round.Intent }
 
+// decidedAt is the position that called for the decision: at least one side made
+// one.
+func (p *pair) decidedAt() ledger.Position {
+	if p.own != nil {
+		return verdict.DecidedAt(p.own.Decision)
+	}
+	return verdict.DecidedAt(p.other.Decision)
+}
+
 // complete takes, where one side opened no round, its newest decision on the
 // intent, and remembers what is newest now.
 func (p *pair) complete(known *openIntent) {
+	p.resource = known.resource
 	if p.own == nil {
 		p.own = known.own
 	}
@@ -236,7 +264,7 @@ func (p *pair) waits() bool {
 	return p.own != nil && schemas.Pending(p.own.Decision) || p.other != nil && schemas.Pending(p.other.Decision)
 }
 
-func (r *comparison) compare(p pair, resource string) {
+func (r *replay) compare(p pair) {
 	r.found.Compared++
 	change, differs := changeOf(decisionOf(p.own), decisionOf(p.other))
 	if !differs {
@@ -256,7 +284,7 @@ func (r *comparison) compare(p pair, resource string) {
 	}
 	r.found.Examples = append(r.found.Examples, Example{
 		Change: change, Position: p.intent().String(), Round: p.round.Number,
-		Agent: named.GetAgent(), Tool: tool, Resource: resource,
+		Agent: named.GetAgent(), Tool: tool, Resource: p.resource,
 		Before: verdictOf(p.own), After: verdictOf(p.other),
 	})
 }

@@ -45,9 +45,10 @@ const (
 	EvidenceSealed  EvidenceState = "sealed" // the ledger has ended; whether a checkpoint covers the seal, Covered says
 )
 
-// coveredWithin is how long a record may wait for a checkpoint: recorders sign at
-// least each second when there is something new.
-const coveredWithin = 3 * time.Second
+// coveredWithin is how long a record may wait for a published checkpoint:
+// recorders sign each second, and publish what they signed at once, or within 10
+// seconds when nothing but pulses came.
+const coveredWithin = 12 * time.Second
 
 // evidence judges what recorders say, and the newest checkpoint on the broker.
 // Nothing that is old counts as known.
@@ -92,7 +93,7 @@ func (s *Status) judgeEvidence(e Evidence, beat *Participant, note newestNote) (
 	case e.Checkpoint.Size == 0:
 		return EvidenceBehind, "no checkpoint is there yet"
 	case waits && e.Uncovered > 0:
-		return EvidenceBehind, fmt.Sprintf("records wait for a checkpoint for more than %s", coveredWithin)
+		return EvidenceBehind, fmt.Sprintf("records wait for a checkpoint with %d cosignatures for more than %s", e.Needed, coveredWithin)
 	case e.Cosigned < e.Needed:
 		return EvidenceBehind, fmt.Sprintf("%d witnesses must cosign, %d have", e.Needed, e.Cosigned)
 	default:

@@ -108,6 +108,10 @@ func (j *Judge) decided(l *life, d *pb.Decision) {
 	if l.quorum == nil || d.GetRound() >= l.quorum.GetRound() {
 		l.quorum = d
 	}
+	// What round 0 denies for any reason but a missing approval gets no other round.
+	if l.claim == nil && l.quorum.GetRound() == 0 && l.verdict() == StateDenied {
+		j.finish(l, StateDenied)
+	}
 }
 
 // expire gives a final state to whatever no claim can change any more. What has
@@ -139,7 +143,11 @@ func (l *life) verdict() State {
 	}
 }
 
+// finish gives an intent its final state, once.
 func (j *Judge) finish(l *life, s State) {
+	if l.finished {
+		return
+	}
 	l.finished = true
 	j.report.Final[s]++
 	j.report.Open--
