@@ -86,7 +86,7 @@ func (a *Archive) Header() Header {
 }
 
 // Repeats implements Source: it can be read again.
-func (a *Archive) Repeats() bool { return true }
+func (*Archive) Repeats() bool { return true }
 
 // Size is how long all segments are together, in bytes.
 func (a *Archive) Size() (bytes int64) {

@@ -14,8 +14,8 @@ import (
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 )
 
-// ErrAnchor reports an audit without an anchor.
-var ErrAnchor = errors.New("evidence: an audit needs the digest of genesis from somebody you trust; what an export says of itself proves nothing; give it as the anchor")
+// ErrAnchor reports a file that is to be believed without an anchor.
+var ErrAnchor = errors.New("evidence: a file is held against the digest of genesis that you have from somebody you trust; what an export says of itself proves nothing; give it as the anchor")
 
 // ErrChanged reports a source that was not the same when it was read again.
 var ErrChanged = errors.New("evidence: the records are not those of the first reading: somebody writes where they are read")

@@ -77,7 +77,7 @@ func (f *File) Header() Header { return f.header }
 func (f *File) Size() int64 { return f.size }
 
 // Repeats implements Source: it can be read again.
-func (f *File) Repeats() bool { return true }
+func (*File) Repeats() bool { return true }
 
 // Frames opens the file anew and yields its frames.
 func (f *File) Frames() iter.Seq2[Frame, error] {

@@ -67,7 +67,7 @@ func NewReader(r io.Reader) (*Reader, error) {
 func (e *Reader) Header() Header { return e.order.header }
 
 // Repeats implements Source: what was read is gone.
-func (e *Reader) Repeats() bool { return false }
+func (*Reader) Repeats() bool { return false }
 
 // Frames yields the export's frames: see Source. The bytes of a frame are the
 // caller's.

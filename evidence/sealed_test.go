@@ -85,7 +85,9 @@ func TestAuditAroundSealedArguments(t *testing.T) {
 // sealed intent is found in a file.
 func TestAuditFindsBehindSealedArguments(t *testing.T) {
 	w := withSealed(t)
-	i := slices.IndexFunc(w.frames, func(f evidence.Frame) bool { return f.Raw.Seq > w.size()-4 && strings.Contains(f.Raw.Subject, ".decision.") })
+	i := slices.IndexFunc(w.frames, func(f evidence.Frame) bool {
+		return f.Raw.Seq > w.size()-4 && strings.Contains(f.Raw.Subject, ".decision.")
+	})
 	envelope, err := trust.ParseEnvelope(w.frames[i].Raw.Data)
 	must(t, err)
 	_, items, err := trust.ParseList(envelope.Payload)
@@ -110,7 +112,7 @@ type turning struct {
 	readings [][]evidence.Frame
 }
 
-func (s *turning) Repeats() bool { return true }
+func (*turning) Repeats() bool { return true }
 
 func (s *turning) Frames() iter.Seq2[evidence.Frame, error] {
 	frames := s.readings[0]

@@ -22,6 +22,7 @@ import (
 type auditFlags struct {
 	anchor     string
 	checkpoint string
+	allowRange bool
 	format     string
 	quiet      bool
 }
@@ -38,7 +39,11 @@ func newAuditCommand(g *globals) *cobra.Command {
 compares it with the recorded ones byte for byte, checks every signature, chain, claim,
 pulse and outcome, gives every intent its final state, and holds the records against
 the checkpoints beside them. No broker and no key is needed. Exits with 10 if anything
-is found.
+is found, and with 0 only after an audit from genesis on: of a range no verdict can be
+derived again, so it is a finding (export.range) unless --allow-range accepts it.
+
+Where arguments are sealed, a file or an archive is read twice, so that all verdicts
+but those on sealed intents are derived. A pipe is read once.
 
 The anchor is the digest of the ledger's genesis, or a file that holds it; by default
 that of the data folder. It is never taken from what is audited: whoever made that
@@ -51,6 +56,7 @@ JSON: one report, documented in docs/evidence.md; --json is --format json. --for
 	}
 	c.Flags().StringVar(&flags.anchor, "anchor", "", "digest of genesis, or a file that holds it (default the data folder's)")
 	c.Flags().StringVar(&flags.checkpoint, "checkpoint", "", "file with a signed checkpoint from elsewhere")
+	c.Flags().BoolVar(&flags.allowRange, "allow-range", false, "accept a range, of which less can be judged")
 	c.Flags().StringVar(&flags.format, "format", "", "text, json or ocsf (default text)")
 	c.Flags().BoolVar(&flags.quiet, "quiet", false, "write nothing; the exit code tells")
 	return c
@@ -64,18 +70,17 @@ func (g *globals) audit(ctx context.Context, what string, flags auditFlags) erro
 	if err != nil {
 		return err
 	}
-	source, size, done, err := openSource(what)
+	source, size, err := openSource(what)
 	if err != nil {
 		return err
 	}
-	defer done()
 	if flags.checkpoint != "" {
 		if source, err = withCheckpoint(source, flags.checkpoint); err != nil {
 			return err
 		}
 	}
 	bar := g.progressBar(size, flags.quiet)
-	report, err := evidence.Audit(ctx, source, evidence.AuditConfig{Anchor: anchor, Progress: bar.tell})
+	report, err := evidence.Audit(ctx, source, evidence.AuditConfig{Anchor: anchor, AllowRange: flags.allowRange, Progress: bar.tell})
 	bar.clear()
 	if err != nil {
 		return err
@@ -156,35 +161,16 @@ func (g *globals) anchorOf(text string) (trust.Digest, error) {
 
 // openSource opens an export, an archive or standard input. Size is in bytes, 0
 // if it is not known.
-func openSource(what string) (source evidence.Source, size int64, done func(), err error) {
-	done = func() {}
+func openSource(what string) (source evidence.Source, size int64, err error) {
 	if what == "-" {
-		source, err = evidence.NewReader(os.Stdin)
-		return source, 0, done, err
+		stream, err := evidence.NewReader(os.Stdin)
+		return stream, 0, err
 	}
-	info, err := os.Stat(what)
+	kept, err := evidence.Open(what)
 	if err != nil {
-		return nil, 0, done, err
+		return nil, 0, err
 	}
-	if info.IsDir() {
-		a, err := evidence.OpenArchive(what)
-		if err != nil {
-			return nil, 0, done, err
-		}
-		for _, s := range a.Segments() {
-			size += s.Bytes
-		}
-		return a, size, done, nil
-	}
-	f, err := os.Open(what)
-	if err != nil {
-		return nil, 0, done, err
-	}
-	source, err = evidence.NewReader(f)
-	if err != nil {
-		return nil, 0, done, errors.Join(err, f.Close())
-	}
-	return source, info.Size(), func() { _ = f.Close() }, nil
+	return kept, kept.Size(), nil
 }
 
 func withCheckpoint(source evidence.Source, path string) (evidence.Source, error) {

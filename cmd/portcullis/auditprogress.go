@@ -49,6 +49,9 @@ func (b *progressBar) tell(p evidence.Progress) {
 
 func (b *progressBar) line(p evidence.Progress) string {
 	what := fmt.Sprintf("%d records, to %s", p.Records, p.LogTime.Format(time.RFC3339))
+	if p.Reading > 1 {
+		what += ", around sealed arguments"
+	}
 	if b.size <= 0 {
 		return what
 	}

@@ -10,9 +10,7 @@ import (
 
 	"github.com/portcullis-dev/portcullis/core/history"
 	"github.com/portcullis-dev/portcullis/core/trust"
-	"github.com/portcullis-dev/portcullis/fabric"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
-	"github.com/portcullis-dev/portcullis/streams"
 	"github.com/portcullis-dev/portcullis/zone"
 )
 
@@ -21,6 +19,7 @@ type lineageFlags struct {
 	g       *globals
 	format  string
 	intents int
+	file    exportFile
 }
 
 // Formats of answers.
@@ -35,7 +34,8 @@ func newLineageCommand(g *globals) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "lineage",
 		Short: "Ask what led to what, who touched it, and what was allowed when",
-		Long: `Answers questions from the ledger's records alone, read from the first one on:
+		Long: `Answers questions from the ledger's records alone, read from the first one on: those of
+the running ledger, or with --file those of an export or an archive, offline:
 
   session   the chain of one session
   intent    one intent, its causes and its effects, across agents
@@ -48,6 +48,7 @@ func newLineageCommand(g *globals) *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.PersistentFlags().StringVar(&p.format, "format", formatText, "text, json, or dot (Graphviz) where the answer is a graph")
+	p.file.register(c.PersistentFlags())
 	c.PersistentFlags().IntVar(&p.intents, "remember", history.DefaultIntents, "how many intents to hold in memory; a ledger with more is refused")
 	c.AddCommand(
 		newLineageSessionCommand(p), newLineageIntentCommand(p), newLineageSearchCommand(p), newLineageReleaseCommand(p),
@@ -58,17 +59,20 @@ func newLineageCommand(g *globals) *cobra.Command {
 
 // lineageReader is a ledger to ask.
 type lineageReader struct {
-	fabric *fabric.Fabric
-	conn   *streams.Conn
-	source zone.LineageSource
-	last   uint64 // the newest position when the question was asked
-	config history.Config
+	trustDomain, zone string
+	source            zone.LineageSource
+	last              uint64 // the newest position when the question was asked
+	releases          func(context.Context) (*zone.Releases, error)
+	config            history.Config
 }
 
 // reads asks the ledger. Graph says whether the answer can be drawn.
 func (p *lineageFlags) reads(ctx context.Context, graph bool, ask func(context.Context, *lineageReader) error) error {
 	if err := p.check(graph); err != nil {
 		return err
+	}
+	if p.file.given() {
+		return p.readsFile(ctx, ask)
 	}
 	f, conn, err := p.g.openLedger(ctx)
 	if err != nil {
@@ -79,7 +83,22 @@ func (p *lineageFlags) reads(ctx context.Context, graph bool, ask func(context.C
 	if err != nil {
 		return err
 	}
-	return questionable(ask(ctx, &lineageReader{f, conn, zone.LiveLineage(f, conn), last, history.Config{Intents: p.intents}}))
+	return questionable(ask(ctx, &lineageReader{
+		trustDomain: f.TrustDomain, zone: f.Zone, source: zone.LiveLineage(f, conn), last: last, config: history.Config{Intents: p.intents},
+		releases: func(ctx context.Context) (*zone.Releases, error) { return zone.ReadReleases(ctx, f, conn) },
+	}))
+}
+
+// readsFile asks a ledger in a file.
+func (p *lineageFlags) readsFile(ctx context.Context, ask func(context.Context, *lineageReader) error) error {
+	x, _, err := p.file.open(ctx, p.g)
+	if err != nil {
+		return err
+	}
+	return questionable(ask(ctx, &lineageReader{
+		trustDomain: x.TrustDomain(), zone: x.Zone(), source: x, last: x.Last, config: history.Config{Intents: p.intents},
+		releases: func(context.Context) (*zone.Releases, error) { return x.Releases() },
+	}))
 }
 
 func (p *lineageFlags) check(graph bool) error {
@@ -94,7 +113,7 @@ func (p *lineageFlags) check(graph bool) error {
 	case p.intents < 1:
 		return usage(errors.New("--remember must be 1 or more"))
 	default:
-		return nil
+		return p.file.check()
 	}
 }
 
@@ -116,7 +135,7 @@ func (l *lineageReader) agent(name string) string {
 	if strings.Contains(name, "://") || name == "" {
 		return name
 	}
-	return trust.Identity{TrustDomain: l.fabric.TrustDomain, Zone: l.fabric.Zone, Role: pb.Role_ROLE_AGENT, Name: name}.String()
+	return trust.Identity{TrustDomain: l.trustDomain, Zone: l.zone, Role: pb.Role_ROLE_AGENT, Name: name}.String()
 }
 
 // tell writes an answer in the format that was asked for.

@@ -69,14 +69,13 @@ func (p *lineageFlags) whatIf(ctx context.Context, l *lineageReader, intent stri
 
 // candidate is a release of the ledger, or what a folder would be as the next one.
 func (p *lineageFlags) candidate(ctx context.Context, l *lineageReader, which string) (*governance.Release, error) {
-	releases, err := zone.ReadReleases(ctx, l.fabric, l.conn)
+	releases, err := l.releases(ctx)
 	if err != nil {
 		return nil, err
 	}
 	version, err := strconv.ParseUint(which, 10, 64)
 	if err != nil {
-		source := &policyFlags{g: p.g, dir: which}
-		return (&ledgerReader{l.fabric, l.conn, releases}).candidate(source)
+		return candidateOf(&policyFlags{g: p.g, dir: which}, releases.InForce(), releases.LogTime)
 	}
 	standing, err := releases.Version(version)
 	return standing.Release, err
@@ -121,8 +120,5 @@ func whatIfText(w *zone.WhatIf) string {
 		words = append(words, fmt.Sprintf("%d %s", w.Counts[change], changeWords[change]))
 	}
 	fmt.Fprintf(&b, "decided %s again: %s\n", plural(w.Compared, "recorded decision"), strings.Join(words, ", "))
-	if w.Underived > 0 {
-		fmt.Fprintf(&b, "%s cannot be derived again: arguments are sealed\n", plural(w.Underived, "decision"))
-	}
-	return b.String()
+	return b.String() + underivedText(w.Underived)
 }

@@ -44,11 +44,13 @@ can do its work.
 
 JSON: {"event":"ready","role","name","server"}`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error { return g.runPart(c.Context(), role, args[0]) },
+		RunE: func(c *cobra.Command, args []string) error { return g.runPart(c.Context(), role, args[0], nil) },
 	}
 }
 
-func (g *globals) runPart(ctx context.Context, role pb.Role, name string) error {
+// runPart runs one part until it is told to end. Adjust, if it is not nil, changes
+// how.
+func (g *globals) runPart(ctx context.Context, role pb.Role, name string, adjust func(*zone.Config) error) error {
 	f, log, err := g.open()
 	if err != nil {
 		return err
@@ -62,6 +64,11 @@ func (g *globals) runPart(ctx context.Context, role pb.Role, name string) error 
 		return err
 	}
 	defer tools.Close()
+	if adjust != nil {
+		if err := adjust(&cfg); err != nil {
+			return err
+		}
+	}
 	z, err := zone.Join(cfg, broker)
 	if err != nil {
 		return err

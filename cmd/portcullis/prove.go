@@ -16,9 +16,7 @@ import (
 	"github.com/portcullis-dev/portcullis/core/proof"
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/fabric"
-	"github.com/portcullis-dev/portcullis/streams"
 	"github.com/portcullis-dev/portcullis/transcript"
-	"github.com/portcullis-dev/portcullis/zone"
 )
 
 // proveFlags say what is written, and where.
@@ -29,6 +27,7 @@ type proveFlags struct {
 	intoto   bool
 	dsse     bool
 	signAs   string
+	file     exportFile
 	position ledger.Position // of the argument, zero if it names no position
 }
 
@@ -46,6 +45,9 @@ INTENT is the beginning of its digest (4 digits or more), its id, or the positio
 (17 or 17.0) of the intent or of anything that is about it. The position of a void
 claim proves that this claim is void.
 
+With --file the proof is made offline, from an export of the whole ledger or from an
+archive, and rests on the checkpoints in it.
+
   --tlog-proof  where the intent, or the record at POSITION, stands: C2SP tlog-proof
   --in-toto     an in-toto statement about the decision, in a DSSE envelope signed
                 with --sign-as
@@ -61,6 +63,7 @@ JSON: with -o FILE, {"event":"proof","file","kind","intent","records","bytes"}; 
 	c.Flags().BoolVar(&flags.intoto, "in-toto", false, "write an in-toto statement about the decision")
 	c.Flags().BoolVar(&flags.dsse, "dsse", false, "write the enforcers' signed decisions as DSSE")
 	c.Flags().StringVar(&flags.signAs, "sign-as", "", "who signs the statement: a governor of the data folder, or a file that holds an Ed25519 key")
+	flags.file.register(c.Flags())
 	c.MarkFlagsMutuallyExclusive("tlog-proof", "in-toto", "dsse")
 	return c
 }
@@ -84,12 +87,11 @@ func (g *globals) prove(ctx context.Context, text string, flags proveFlags) erro
 		return usage(err)
 	}
 	flags.position, _ = ledger.ParsePosition(text) // what is no position asks for none
-	f, conn, err := g.openLedger(ctx)
+	p, err := g.provable(ctx, &flags)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	p := zone.Proving{Source: zone.LedgerSource{Conn: conn}, Zone: f.Zone, Ledger: f.Ledger, Wait: flags.wait}
+	defer p.close()
 	if flags.tlog && flags.position != (ledger.Position{}) {
 		data, err := p.ProveRecord(ctx, flags.position.Seq)
 		if err != nil {
@@ -97,35 +99,31 @@ func (g *globals) prove(ctx context.Context, text string, flags proveFlags) erro
 		}
 		return g.deliver(flags.output, data, proved{})
 	}
-	file, err := proveIntent(ctx, f, conn, p, query, flags.position)
+	file, err := p.intent(ctx, query, flags.position)
 	if err != nil {
 		return err
 	}
-	data, err := flags.render(f, file)
+	data, err := flags.render(g, p.Ledger, file)
 	if err != nil {
 		return err
 	}
 	return g.deliver(flags.output, data, proved{Kind: file.Kind, Intent: trust.Digest(file.About.Intent).String(), Records: len(file.Records)})
 }
 
-func (flags proveFlags) check() error {
+func (flags *proveFlags) check() error {
 	switch {
 	case flags.intoto != (flags.signAs != ""):
 		return errors.New("--in-toto and --sign-as go together; name a governor, or a key file made with portcullis keys new")
 	case flags.wait < 0:
 		return fmt.Errorf("--wait %v is negative", flags.wait)
 	default:
-		return nil
+		return flags.file.check()
 	}
 }
 
-// proveIntent finds out which intent is meant and proves what became of it.
-func proveIntent(ctx context.Context, f *fabric.Fabric, conn *streams.Conn, p zone.Proving, query transcript.Query, claim ledger.Position) (*proof.File, error) {
-	last, err := conn.Last(ctx)
-	if err != nil {
-		return nil, err
-	}
-	intent, err := findIntent(ctx, f, conn, last, query)
+// intent finds out which intent is meant and proves what became of it.
+func (p *provable) intent(ctx context.Context, query transcript.Query, claim ledger.Position) (*proof.File, error) {
+	intent, err := p.find(ctx, query)
 	if errors.Is(err, transcript.ErrAmbiguous) {
 		return nil, usage(err)
 	}
@@ -136,18 +134,18 @@ func proveIntent(ctx context.Context, f *fabric.Fabric, conn *streams.Conn, p zo
 }
 
 // render is the file in the form that was asked for.
-func (flags proveFlags) render(f *fabric.Fabric, file *proof.File) ([]byte, error) {
+func (flags *proveFlags) render(g *globals, anchor trust.Digest, file *proof.File) ([]byte, error) {
 	switch {
 	case flags.tlog:
 		return file.TLogProof(0)
 	case flags.intoto:
-		key, err := signingKey(f, flags.signAs)
+		key, err := g.signingKey(flags.signAs)
 		if err != nil {
 			return nil, err
 		}
-		return line(proof.Statement(file, f.Ledger, key))
+		return line(proof.Statement(file, anchor, key))
 	case flags.dsse:
-		envelopes, err := proof.Envelopes(file, f.Ledger)
+		envelopes, err := proof.Envelopes(file, anchor)
 		return line(bytes.Join(envelopes, []byte("\n")), err)
 	default:
 		return file.Encode()
@@ -157,8 +155,12 @@ func (flags proveFlags) render(f *fabric.Fabric, file *proof.File) ([]byte, erro
 func line(data []byte, err error) ([]byte, error) { return append(data, '\n'), err }
 
 // signingKey is a governor's key, by name, or the one in a file.
-func signingKey(f *fabric.Fabric, who string) (*trust.SigningKey, error) {
+func (g *globals) signingKey(who string) (*trust.SigningKey, error) {
 	if !strings.ContainsAny(who, "/.") {
+		f, err := g.fabric()
+		if err != nil {
+			return nil, err
+		}
 		governor, err := f.Governor(who)
 		if err != nil {
 			return nil, err

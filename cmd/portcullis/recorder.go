@@ -72,42 +72,8 @@ func (r *recorderFlags) evidence(f *fabric.Fabric, changed func(flag string) boo
 }
 
 func (g *globals) runRecorder(ctx context.Context, name string, changed func(flag string) bool, flags *recorderFlags) error {
-	f, log, err := g.open()
-	if err != nil {
+	return g.runPart(ctx, pb.Role_ROLE_RECORDER, name, func(cfg *zone.Config) (err error) {
+		cfg.Evidence, err = flags.evidence(cfg.Fabric, changed)
 		return err
-	}
-	broker, err := g.broker(f)
-	if err != nil {
-		return err
-	}
-	cfg, tools, err := zoneConfig(f, log, false)
-	if err != nil {
-		return err
-	}
-	defer tools.Close()
-	if cfg.Evidence, err = flags.evidence(f, changed); err != nil {
-		return err
-	}
-	z, err := zone.Join(cfg, broker)
-	if err != nil {
-		return err
-	}
-	defer z.Close()
-	settled := g.quietStart()
-	if err := z.Start(ctx, pb.Role_ROLE_RECORDER, name); err != nil {
-		return orEnded(ctx, err)
-	}
-	if err := z.Ready(ctx); err != nil {
-		return orEnded(ctx, err)
-	}
-	settled()
-	if err := g.ready("recorder", name, broker.URL); err != nil {
-		return err
-	}
-	select {
-	case <-ctx.Done():
-		return nil
-	case err := <-z.Failed():
-		return err
-	}
+	})
 }

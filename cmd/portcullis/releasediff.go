@@ -50,13 +50,14 @@ func newReleaseDiffCommand(g *globals) *cobra.Command {
 		Short: "Compare the source with the release in force, and replay recorded intents",
 		Long: `Compares the source with the release in force on the ledger, then decides every
 recorded intent by the source as well as by the release that was in force where it
-stands, and tells how many would fare otherwise, with examples.
+stands, and tells how many would fare otherwise, with examples. Decisions that may rest
+on sealed arguments are passed over and counted ("sealed").
 Exits with 3 when the source would allow what was denied, unless --accept-widening.
 Nothing is written.
 
 JSON: {"event":"difference","path","before","after","lines":[…]} each; {"event":"replayed_example","change":
 "deny_to_allow"|"new_error"|"allow_to_deny"|"reasons","position","round","agent","tool","resource","before":{"verdict","reasons":[…],"detail"},"after"}
-each; then {"event":"compared","release","in_force","compared","counts":{…},"accepted"}`,
+each; then {"event":"compared","release","in_force","compared","counts":{…},"sealed","accepted"}`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := flags.check(); err != nil {
@@ -77,13 +78,17 @@ each; then {"event":"compared","release","in_force","compared","counts":{…},"a
 
 // candidate is what the source would be as the next release.
 func (l *ledgerReader) candidate(p *policyFlags) (*governance.Release, error) {
+	return candidateOf(p, l.releases.InForce(), l.fabric.Clock())
+}
+
+// candidateOf is what a source would be, at a time, as the release behind another.
+func candidateOf(p *policyFlags, current zone.StandingRelease, now time.Time) (*governance.Release, error) {
 	source, err := p.source()
 	if err != nil {
 		return nil, err
 	}
-	current := l.releases.InForce()
 	built, err := source.Build(fabric.BuildParams{
-		Version: current.Proto.GetVersion() + 1, Replaces: current.Digest, Now: l.fabric.Clock(),
+		Version: current.Proto.GetVersion() + 1, Replaces: current.Digest, Now: now,
 		Governors: current.Proto.GetGovernors(), Issuers: current.Proto.GetIssuers(),
 	})
 	if err != nil {
@@ -162,9 +167,17 @@ func (g *globals) tellReplayed(current zone.StandingRelease, candidate *governan
 	}
 	return g.say(map[string]any{
 		"event": "compared", "release": candidate.Proto.GetVersion(), "in_force": current.Proto.GetVersion(),
-		"compared": r.Compared, "counts": counts, "accepted": accepted,
-	}, "replayed %s as release %d instead of what was in force: %s\n",
-		plural(r.Compared, "recorded decision"), candidate.Proto.GetVersion(), strings.Join(words, ", "))
+		"compared": r.Compared, "counts": counts, "sealed": r.Sealed, "accepted": accepted,
+	}, "replayed %s as release %d instead of what was in force: %s\n%s",
+		plural(r.Compared, "recorded decision"), candidate.Proto.GetVersion(), strings.Join(words, ", "), underivedText(r.Sealed))
+}
+
+// underivedText says what nobody can compare.
+func underivedText(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return plural(n, "decision") + " cannot be derived again: arguments are sealed\n"
 }
 
 func exampleText(e zone.Example) string {
