@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"crypto/x509"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"pgregory.net/rapid"
 
@@ -275,6 +277,46 @@ func TestKeysAhead(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestKeysAnticipated: what follows a credential can be verified before the fold
+// has judged the credential, and is nobody's until it has. Credentials that
+// nobody issued fill no memory.
+func TestKeysAnticipated(t *testing.T) {
+	l := begun(t)
+	h := l.list(schemas.KindIntent, "alice", alice)
+	keys := NewKeys()
+	parser := Parser{Zone: trusttest.ZoneName, Keys: keys}
+	credential := func(data []byte) *Parsed {
+		return parser.Parse(Raw{Seq: 1, Subject: schemas.Subject(trusttest.ZoneName, schemas.KindCredential, "alice"), Data: data})
+	}
+	stranger := trusttest.NewCA().Rotated(alice, "stranger") // of an issuer that no release names
+	credential(stranger.Credential)
+	p := parser.Parse(Raw{Seq: 2, Subject: h.subject(), Data: stranger.List(schemas.KindIntent, l.zone.Ledger, []byte("item"))})
+	if !p.verified {
+		t.Error("a record behind a credential is not verified ahead")
+	}
+	fold := NewFold(l.zone.Ledger, keys)
+	if _, err := fold.Step(p); schemas.ReasonOf(err) != pb.Reason_REASON_NOISE_SIGNER {
+		t.Errorf("its signer counts: %v", err)
+	}
+	for i := range maxEarly + 100 {
+		public := make([]byte, 32)
+		binary.BigEndian.PutUint64(public, uint64(i))
+		payload, err := proto.Marshal(&pb.Credential{PublicKey: public})
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := trust.Seal(schemas.KindCredential.PayloadType(), payload, stranger.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		credential(data)
+	}
+	if n := keys.early.Load(); n != maxEarly {
+		t.Errorf("%d keys of nobody are kept, at most %d may be", n, maxEarly)
+	}
+	(*Keys)(nil).anticipate(&trust.Envelope{}) // does nothing, and does not panic
 }
 
 // TestVouch: what this process sealed itself is not verified again; nothing else

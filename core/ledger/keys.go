@@ -2,8 +2,11 @@ package ledger
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/portcullis-dev/portcullis/core/trust"
+	"github.com/portcullis-dev/portcullis/schemas"
+	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 )
 
 // Keys lets Parse check signatures ahead of the fold. It maps key ids to the
@@ -14,6 +17,7 @@ import (
 // for the fold.
 type Keys struct {
 	known sync.Map // trust.KeyID → trust.PublicKey
+	early atomic.Int64
 
 	mu      sync.Mutex
 	vouched map[trust.Digest]bool // made when first needed
@@ -28,6 +32,31 @@ func NewKeys() *Keys { return new(Keys) }
 func (k *Keys) add(key trust.PublicKey) {
 	if k != nil {
 		k.known.Store(key.ID(), key)
+	}
+}
+
+// maxEarly bounds the keys that are taken from credentials which nobody has
+// judged yet: whoever may write can write many.
+const maxEarly = 1 << 12
+
+// anticipate takes the key that a credential speaks of before the fold has judged
+// the credential. That lends it nothing: an id names one key whatever is said of
+// it, and whose it is the fold decides. What follows the credential can then be
+// verified ahead of the fold too.
+func (k *Keys) anticipate(env *trust.Envelope) {
+	if k == nil || k.early.Load() >= maxEarly {
+		return
+	}
+	var c pb.Credential
+	if schemas.DecodeUnchecked(env.Payload, schemas.MaxItem, &c) != nil {
+		return
+	}
+	key, err := trust.NewPublicKey(c.GetPublicKey())
+	if err != nil {
+		return
+	}
+	if _, there := k.known.LoadOrStore(key.ID(), key); !there {
+		k.early.Add(1)
 	}
 }
 

@@ -88,8 +88,13 @@ func (p *Parsed) open(keys *Keys) error {
 		return schemas.Refuse(pb.Reason_REASON_NOISE_ENVELOPE, "an embedded credential; on the ledger credentials are records of their own")
 	}
 	p.env = env
-	if p.kind == schemas.KindGovernance || p.kind == schemas.KindCredential {
-		return nil // their signatures are judged by the fold's state
+	switch p.kind { //nolint:exhaustive // every other kind has one signature
+	case schemas.KindCredential:
+		keys.anticipate(env)
+		return nil // its signatures are judged by the fold's state, as those of governance are
+	case schemas.KindGovernance:
+		return nil
+	default:
 	}
 	if len(env.Signatures) != 1 {
 		return schemas.Refuse(pb.Reason_REASON_NOISE_SIGNER, "%d signatures; a %s has one", len(env.Signatures), p.kind)
