@@ -79,7 +79,11 @@ func pretty(text json.RawMessage) string {
 }
 
 func (s Story) writeDecisions(b *strings.Builder) {
-	fmt.Fprintf(b, "decisions (%d needed)\n", s.Needed)
+	b.WriteString("decisions")
+	if s.Needed > 0 {
+		fmt.Fprintf(b, " (%d needed)", s.Needed)
+	}
+	b.WriteString("\n")
 	for _, r := range s.Decisions {
 		again := "re-derived: DIFFERS"
 		switch {

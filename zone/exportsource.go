@@ -146,15 +146,26 @@ func (x *ExportSource) Records(ctx context.Context, from, to uint64, each func(l
 	if from > to {
 		return to, nil
 	}
+	at := uint64(0)
 	err = x.frames(ctx, func(f evidence.Frame) error {
-		if f.Kind != evidence.FrameRecord || f.Raw.Seq < from {
+		if f.Kind != evidence.FrameRecord {
 			return nil
 		}
-		if f.Raw.Seq > to {
-			return errEnough
+		if at++; f.Raw.Seq != at {
+			return fmt.Errorf("%w: position %d stands where %d did; somebody writes the file while it is read", ErrPart, f.Raw.Seq, at)
 		}
-		return each(f.Raw)
+		switch {
+		case at < from:
+			return nil
+		case at > to:
+			return errEnough
+		default:
+			return each(f.Raw)
+		}
 	})
+	if err == nil && at < to {
+		err = fmt.Errorf("%w: it ends at position %d and not at %d any more; somebody writes the file while it is read", ErrPart, at, x.Last)
+	}
 	return to, err
 }
 

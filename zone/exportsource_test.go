@@ -213,6 +213,15 @@ func TestExportSourceRefuses(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, err, tt.want)
 		}
 	}
+	changing := &tampered{whole, header, nil}
+	x, err := zone.OpenExportSource(t.Context(), changing, w.fabric.Ledger)
+	must(t, err)
+	for name, change := range map[string]func(iter.Seq2[evidence.Frame, error]) iter.Seq2[evidence.Frame, error]{"a record": without(4, false), "the end": without(12, true)} {
+		changing.frames = change
+		if _, err := zone.ReadHistory(t.Context(), x, history.Config{}, x.Last); !errors.Is(err, zone.ErrPart) {
+			t.Errorf("%s is missing since it was opened: %v", name, err)
+		}
+	}
 	short, err := zone.OpenExportSource(t.Context(), tampered{whole, header, without(12, true)}, w.fabric.Ledger)
 	must(t, err)
 	p := zone.Proving{Source: short, Zone: short.Zone(), Ledger: w.fabric.Ledger}

@@ -1,6 +1,7 @@
 package zone
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -175,6 +176,9 @@ func newestOf(state *governance.State, notes []streams.Raw) (best newestNote) {
 	}
 	rank := func(s lineage.Signed) (bool, uint64) { return keys.Witnessed(s), s.Size }
 	for _, raw := range notes {
+		if !bytes.HasPrefix(raw.Data, []byte(keys.Origin()+"\n")) {
+			continue // of the tree before a loss, or none at all
+		}
 		signed, err := keys.Open(raw.Data)
 		if err != nil {
 			if best.signed.Size == 0 {

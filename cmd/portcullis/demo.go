@@ -27,7 +27,7 @@ then {"event":"told","steps"}; positions are "sequence.index".`,
 				return fmt.Errorf("finding this executable: %w", err)
 			}
 			if !g.json {
-				fmt.Fprint(g.stdout, "A zone of four processes: broker, enforcer, executor, sentinel. The files are real, the bank is a toy.\n\n")
+				fmt.Fprint(g.stdout, "A zone of five processes: broker, enforcer, executor, sentinel, recorder. The files are real, the bank is a toy.\n\n")
 			}
 			steps := 0
 			err = story.Run(c.Context(), story.Config{Executable: executable, Dir: g.data, Tell: func(s story.Step) error {

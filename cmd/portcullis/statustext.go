@@ -56,6 +56,9 @@ func indented(none string, lines []string) string {
 
 func haltsText(s *zone.Status) string {
 	var lines []string
+	if s.Sealed {
+		lines = append(lines, "everything, for good: the ledger is sealed")
+	}
 	for _, h := range s.Halts {
 		lines = append(lines, haltWords(s, h))
 	}

@@ -220,7 +220,7 @@ func (j *Judge) untold() {
 		j.unjudged(j.begin.told())
 	}
 	if j.taken > 0 {
-		j.unjudged(fmt.Sprintf("the verdicts on %d intents whose arguments are sealed, or that may depend on such an intent: they are taken as recorded", j.taken))
+		j.unjudged(fmt.Sprintf("verdicts on intents whose arguments are sealed, or that may depend on one of those: taken as recorded, %d of them", j.taken))
 	}
 	if j.late > 0 {
 		j.unjudged(fmt.Sprintf("%d decisions on intents whose deadline was over: no claim can rest on them", j.late))
