@@ -60,7 +60,7 @@ func TestAuditAroundSealedArguments(t *testing.T) {
 	w := withSealed(t).checkpoint()
 	data := w.export()
 	once := audited(t, data, w.zone.Ledger)
-	if !once.Clean() || once.Verdicts != 2 || !unjudged(once, "the verdicts on 3 intents") || !unjudged(once, "of a file more of them") {
+	if !once.Clean() || once.Verdicts != 2 || !unjudged(once, "taken as recorded, 3 of them") || !unjudged(once, "of a file more of them") {
 		t.Errorf("of a stream: %d verdicts, %v, %q", once.Verdicts, once.Findings, once.Unjudged)
 	}
 	file := fileOf(t, data)
@@ -72,7 +72,7 @@ func TestAuditAroundSealedArguments(t *testing.T) {
 	must(t, err)
 	for name, s := range map[string]evidence.Source{"file": file, "archive": a, "file and checkpoint": noted} {
 		twice := auditedFrom(t, s, w.zone.Ledger)
-		if !twice.Clean() || twice.Verdicts != 4 || twice.Compared != 4 || !unjudged(twice, "the verdicts on 1 intents") || unjudged(twice, "of a file") {
+		if !twice.Clean() || twice.Verdicts != 4 || twice.Compared != 4 || !unjudged(twice, "taken as recorded, 1 of them") || unjudged(twice, "of a file") {
 			t.Errorf("of a %s: %d verdicts, %v, %q", name, twice.Verdicts, twice.Findings, twice.Unjudged)
 		}
 		if twice.Tree.Root != once.Tree.Root || twice.Final[audit.StateExecuted] != 5 {

@@ -26,11 +26,14 @@ func TestReadersWithoutTheKey(t *testing.T) {
 	sealedTransfer(t, data, "k1", "250", exitDone)
 	done(t, plain...)
 
+	if out := done(t, of("lineage", "search", "--tool", "transfer")...); !strings.Contains(out, "transfer acme (sealed to k1)") {
+		t.Errorf("lineage does not say that it is sealed:\n%s", out)
+	}
 	file := filepath.Join(t.TempDir(), "ledger.pcx")
 	done(t, of("export", "-o", file, "--wait", "20s")...)
 	var report coreaudit.Report
 	must(t, json.Unmarshal([]byte(done(t, of("--json", "audit", file)...)), &report))
-	if report.Verdicts != 2 || report.Intents != 3 || report.Final[coreaudit.StateExecuted] != 3 || !strings.Contains(strings.Join(report.Unjudged, "\n"), "the verdicts on 1 intents") {
+	if report.Verdicts != 2 || report.Intents != 3 || report.Final[coreaudit.StateExecuted] != 3 || !strings.Contains(strings.Join(report.Unjudged, "\n"), "taken as recorded, 1 of them") {
 		t.Errorf("%d verdicts on %d intents, %v, %q", report.Verdicts, report.Intents, report.Final, report.Unjudged)
 	}
 

@@ -52,7 +52,7 @@ func (h *History) takeIntent(f *ledger.Fold, rec ledger.Record, at ledger.Positi
 func (h *History) readInto(f *ledger.Fold, n *node, ordinal uint32, in *pb.Intent) {
 	n.says, n.session, n.sequence = h.number(in.GetAgent()), h.number(in.GetSession()), in.GetSequence()
 	n.tool, n.action, n.resource = h.number(in.GetTool()), h.number(in.GetAction()), h.number(in.GetResource())
-	n.deadline = nanos(in.GetDeadline().AsTime())
+	n.deadline, n.sealed = nanos(in.GetDeadline().AsTime()), h.number(in.GetSealed().GetKey())
 	copy(n.id[:], in.GetId())
 	n.sameID, h.byID[n.id] = h.byID[n.id], ordinal+1
 	if previous, named := trust.DigestFrom(in.GetPrevious()); named {

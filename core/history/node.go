@@ -37,6 +37,7 @@ type node struct {
 	tool       uint32 // text
 	action     uint32 // text
 	resource   uint32 // text
+	sealed     uint32 // text: the key that arguments are sealed to
 	defect     pb.Reason
 	parents    []uint32 // vertices
 	delegation []delegation

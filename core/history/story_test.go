@@ -213,6 +213,22 @@ func TestSealedAndEmptyStandings(t *testing.T) {
 	}
 }
 
+// TestSealedArguments: whose key arguments are sealed to is told, wherever the
+// intent is.
+func TestSealedArguments(t *testing.T) {
+	s := tell(t)
+	in := s.intent("alice", func(i *pb.Intent) { i.Arguments, i.Sealed = nil, &pb.Sealed{Key: "people", Data: make([]byte, 100)} })
+	asked := s.ask("alice", in)[0]
+	told, _ := s.history.Intent(asked.digest)
+	const mark = "read notes.txt (sealed to people)"
+	if told.SealedTo != "people" || !strings.Contains(told.String(), mark) || !strings.Contains(history.Rows([]history.Intent{told}), mark) {
+		t.Errorf("%q:\n%s", told.SealedTo, told)
+	}
+	if plain, _ := s.history.Intent(s.paid.digest); plain.SealedTo != "" || strings.Contains(plain.String(), "sealed") {
+		t.Errorf("one in the clear: %q:\n%s", plain.SealedTo, plain)
+	}
+}
+
 // TestFind asks for one intent in every way, and in wrong ones.
 func TestFind(t *testing.T) {
 	s := tell(t)

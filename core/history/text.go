@@ -133,7 +133,11 @@ func (in Intent) asks() string {
 	if in.Tool == "" {
 		return "(" + in.Defect + ")"
 	}
-	return strings.TrimSpace(clean(in.Tool, maxWord) + " " + clean(in.Resource, maxPhrase))
+	text := strings.TrimSpace(clean(in.Tool, maxWord) + " " + clean(in.Resource, maxPhrase))
+	if in.SealedTo != "" {
+		text += " (sealed to " + clean(in.SealedTo, maxWord) + ")"
+	}
+	return text
 }
 
 // row is an intent in columns.

@@ -32,6 +32,7 @@ type Intent struct {
 	Tool       string     `json:"tool,omitempty"`
 	Action     string     `json:"action,omitempty"`
 	Resource   string     `json:"resource,omitempty"`
+	SealedTo   string     `json:"sealed_to,omitempty"` // id of the key that arguments are sealed to
 	Deadline   *time.Time `json:"deadline,omitempty"`
 	Resent     []string   `json:"resent,omitempty"` // where the same intent stands again
 
@@ -122,7 +123,8 @@ func (h *History) view(n *node) Intent {
 	v := Intent{
 		Position: n.at.String(), LogTime: moment(n.time), Digest: h.vertices[n.vertex].digest.String(), Agent: by.identity, Key: by.key.String(),
 		Session: h.texts.at(n.session), Sequence: n.sequence, Tool: h.texts.at(n.tool), Action: h.texts.at(n.action), Resource: h.texts.at(n.resource),
-		State: h.state(n, nanos(h.logTime)),
+		SealedTo: h.texts.at(n.sealed),
+		State:    h.state(n, nanos(h.logTime)),
 	}
 	if n.defect != 0 {
 		v.Defect = schemas.ReasonCode(n.defect)
