@@ -101,13 +101,13 @@ func marshalEnvelope(env *pb.Envelope) ([]byte, error) {
 }
 
 // ParseEnvelope reads an envelope strictly: no unknown field, every size within
-// its bound. It verifies no signature.
+// its bound. It verifies no signature. The envelope shares the data's memory.
 func ParseEnvelope(data []byte) (*Envelope, error) {
-	var env pb.Envelope
-	if err := schemas.DecodeUnchecked(data, schemas.MaxEnvelope, &env); err != nil {
+	env, err := readEnvelope(data)
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrEnvelope, err)
 	}
-	if err := checkEnvelope(&env); err != nil {
+	if err := checkEnvelope(env); err != nil {
 		return nil, err
 	}
 	parsed := &Envelope{

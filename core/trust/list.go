@@ -44,15 +44,15 @@ func SealIntroducedList(kind schemas.Kind, ledger Digest, items [][]byte, creden
 }
 
 // ParseList reads a List: the ledger that it is bound to and its items, which
-// are not looked into. Errors wrap ErrList.
+// are not looked into. They share the payload's memory. Errors wrap ErrList.
 func ParseList(payload []byte) (ledger Digest, items [][]byte, err error) {
-	var list pb.List
-	if err := schemas.DecodeUnchecked(payload, schemas.MaxPayload, &list); err != nil {
+	named, items, err := readList(payload)
+	if err != nil {
 		return Digest{}, nil, fmt.Errorf("%w: %w", ErrList, err)
 	}
-	ledger, ok := DigestFrom(list.GetLedger())
-	if n := len(list.GetItems()); !ok || n < 1 || n > schemas.MaxItems {
-		return Digest{}, nil, fmt.Errorf("%w: %d items (1 to %d) for a ledger digest of %d bytes (32)", ErrList, n, schemas.MaxItems, len(list.GetLedger()))
+	ledger, ok := DigestFrom(named)
+	if n := len(items); !ok || n < 1 {
+		return Digest{}, nil, fmt.Errorf("%w: %d items (1 to %d) for a ledger digest of %d bytes (32)", ErrList, n, schemas.MaxItems, len(named))
 	}
-	return ledger, list.GetItems(), nil
+	return ledger, items, nil
 }
