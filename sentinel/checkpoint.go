@@ -23,36 +23,49 @@ type trees struct {
 // witness takes one message of the checkpoints' stream. What no recorder of the
 // release signed, or what is of an older tree, counts for nothing.
 func (s *Sentinel) witness(raw streams.Raw) {
+	keys := s.treeKeys()
+	if keys == nil {
+		return
+	}
+	c, err := keys.Open(raw.Data) // slow, and anybody's: not while others wait
+	if err != nil {
+		s.cfg.Logger.Debug("noise among the checkpoints", "subject", raw.Subject, "reason", err)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.eye; e != nil && e.trees.keys == keys {
+		e.compareTree(c)
+		if e.watch.Alarm() {
+			ring(s.alarm)
+		}
+	}
+}
+
+// treeKeys are those by which checkpoints are checked now; nil while the sentinel
+// cannot tell.
+func (s *Sentinel) treeKeys() *lineage.Keys {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := s.eye
 	if e == nil || e.fold == nil || !e.health.Started() {
-		return
+		return nil
 	}
-	if err := e.compareTree(raw.Data); err != nil {
-		s.cfg.Logger.Debug("noise among the checkpoints", "subject", raw.Subject, "reason", err)
-	}
-	if e.watch.Alarm() {
-		ring(s.alarm)
-	}
-}
-
-func (e *eye) compareTree(note []byte) error {
 	keys, err := e.logKeys(e.fold)
 	if err != nil {
-		return err
+		s.cfg.Logger.Error("checkpoints are not checked", "err", err)
+		return nil
 	}
-	c, err := keys.Open(note)
-	if err != nil {
-		return err
-	}
+	return keys
+}
+
+func (e *eye) compareTree(c lineage.Signed) {
 	gov := e.fold.Governance()
 	source := trust.Identity{TrustDomain: gov.TrustDomain(), Zone: gov.Zone(), Role: pb.Role_ROLE_RECORDER, Name: c.Recorder}
 	e.watch.Checkpoint(e.fold, source.String(), c.Head())
 	if c.Size >= e.trees.newest.GetSize() {
 		e.trees.newest = c.Head()
 	}
-	return nil
 }
 
 // logKeys are those of the governance in force. A loss begins another tree, of

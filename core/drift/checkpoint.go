@@ -28,14 +28,22 @@ func newTrees(since uint64) trees {
 	return trees{roots: make(map[uint64]trust.Digest), sizes: make(map[string]uint64), since: since}
 }
 
-// Checkpoint takes a checkpoint that a source names: a sentinel's pulse, or the
-// recorder. Whether the source may speak is the caller's to know.
+// Checkpoint takes a checkpoint that a source signed, in whatever order such
+// notes come: a cosignature may be late, and whoever may append can append a copy.
+// Whether the source may speak is the caller's to know.
 func (w *Watch) Checkpoint(f *ledger.Fold, source string, head *pb.CheckpointHead) {
+	w.compareTree(f, source, head, false)
+}
+
+// compareTree compares what a source says of the tree with what was said before.
+// Ordered are words that stand in the order in which they were said: they never
+// go back.
+func (w *Watch) compareTree(f *ledger.Fold, source string, head *pb.CheckpointHead, ordered bool) {
 	root, ok := trust.DigestFrom(head.GetRoot())
 	if !ok {
 		return
 	}
-	detail := w.trees.take(source, head.GetSize(), root)
+	detail := w.trees.take(source, head.GetSize(), root, ordered)
 	if detail == "" {
 		return
 	}
@@ -46,7 +54,7 @@ func (w *Watch) Checkpoint(f *ledger.Fold, source string, head *pb.CheckpointHea
 // One that was named before is no contradiction, however late it comes again:
 // with its cosignatures, or as somebody's copy. Of one that is older than all
 // that are remembered nobody can tell.
-func (t *trees) take(source string, size uint64, root trust.Digest) string {
+func (t *trees) take(source string, size uint64, root trust.Digest, ordered bool) string {
 	held, known := t.roots[size]
 	switch {
 	case known && held == root:
@@ -56,7 +64,7 @@ func (t *trees) take(source string, size uint64, root trust.Digest) string {
 		return fmt.Sprintf("it named root %s for a tree of %d records, whose root is %s", root.Short(), size, held.Short())
 	case len(t.order) == maxTrees && size < t.order[0]:
 		return ""
-	case size < t.sizes[source]:
+	case ordered && size < t.sizes[source]:
 		return fmt.Sprintf("it named a tree of %d records after one of %d", size, t.sizes[source])
 	}
 	t.remember(source, size, root)
@@ -65,7 +73,7 @@ func (t *trees) take(source string, size uint64, root trust.Digest) string {
 
 func (t *trees) remember(source string, size uint64, root trust.Digest) {
 	if _, known := t.sizes[source]; known || len(t.sizes) < maxSources {
-		t.sizes[source] = size
+		t.sizes[source] = max(t.sizes[source], size)
 	}
 	i, _ := slices.BinarySearch(t.order, size)
 	t.order = slices.Insert(t.order, i, size)

@@ -29,6 +29,7 @@ type claim struct {
 	executor    trust.Identity
 	intent      trust.Digest
 	tool, agent string
+	epoch       uint64    // at the claim
 	due         time.Time // log time when its action must have ended
 	asleep      time.Duration
 	outcome     trust.Digest // of the first outcome; zero while there is none
@@ -102,7 +103,7 @@ func (c *claims) add(f *ledger.Fold, r permit.Ruling) {
 		return
 	}
 	d := r.Decision
-	one := &claim{executor: r.Executor, intent: r.Intent, tool: d.GetTool(), agent: d.GetAgent(), due: d.GetDeadline().AsTime(), asleep: c.asleep}
+	one := &claim{executor: r.Executor, intent: r.Intent, tool: d.GetTool(), agent: d.GetAgent(), epoch: d.GetEpoch(), due: d.GetDeadline().AsTime(), asleep: c.asleep}
 	if tool, known := f.Governance().Release().Tool(d.GetTool()); known && tool.GetRunLimit() != nil {
 		if end := f.LogTime().Add(tool.GetRunLimit().AsDuration()); end.Before(one.due) {
 			one.due = end

@@ -322,6 +322,14 @@ func TestCheckpointFork(t *testing.T) {
 			w.watch.Checkpoint(w.fold, "r1", &pb.CheckpointHead{Size: 4, Root: other[:]})
 		}, nil},
 		{"it comes again late, cosigned or as somebody's copy", nil, func(w *world) { names(w, 4, other); names(w, 5, w.zone.Ledger); names(w, 4, other) }, nil},
+		{"notes come in whatever order", nil, func(w *world) {
+			w.watch.Checkpoint(w.fold, "r1", &pb.CheckpointHead{Size: 5, Root: other[:]})
+			w.watch.Checkpoint(w.fold, "r1", &pb.CheckpointHead{Size: 3, Root: w.zone.Ledger[:]})
+		}, nil},
+		{"notes that contradict each other", nil, func(w *world) {
+			w.watch.Checkpoint(w.fold, "r1", &pb.CheckpointHead{Size: 5, Root: other[:]})
+			w.watch.Checkpoint(w.fold, "r1", &pb.CheckpointHead{Size: 5, Root: w.zone.Ledger[:]})
+		}, []string{"trip checkpoint.fork r1"}},
 		{"one too old to compare comes again", nil, func(w *world) {
 			for size := range uint64(400) {
 				names(w, size, trust.DigestOf([]byte{byte(size), byte(size >> 8)}))
@@ -373,6 +381,10 @@ func (w *world) lose(size uint64, root trust.Digest) {
 func TestOutcomeRogue(t *testing.T) {
 	runNear(t, []near{
 		{"without any claim", nil, func(w *world) { w.report("x1", w.request(), ledger.Position{Seq: 3}) }, []string{"trip outcome.rogue 17.0"}},
+		{"that names a head from before its claim", nil, func(w *world) {
+			r, claim := w.allowed()
+			w.report("x1", r, claim, func(o *pb.Outcome) { o.Head = w.genesis })
+		}, []string{"trip governance.mismatch x1"}},
 		{"of a void claim", nil, func(w *world) {
 			r, first := w.allowed()
 			void := w.claim("x2", r)

@@ -24,14 +24,23 @@ func (w *Watch) reported(f *ledger.Fold, rec ledger.Record, outcomes []*pb.Outco
 		if o == nil {
 			continue
 		}
-		// Outcomes are ordered with the chain, so no head can be beyond it.
-		if err := f.Governance().CheckHead(o.GetHead()); err != nil {
+		// Outcomes are ordered with the chain, so no head can be beyond it; and whoever
+		// acted had folded the epoch of its claim.
+		if err := headOf(f, claim, o); err != nil {
 			w.raise(f, schemas.DriftGovernanceMismatch, symptom{
 				subject: rec.Signer.ID.String(), about: about{participant: rec.Signer.ID}, at: rec.Seq, since: f.LogTime(),
 				detail: fmt.Sprintf("its outcome %s names a head that is not on this chain: %v", at, err),
 			})
 		}
 	}
+}
+
+// headOf checks the head that an outcome names.
+func headOf(f *ledger.Fold, c *claim, o *pb.Outcome) error {
+	if c != nil && o.GetHead().GetNumber() < c.epoch {
+		return fmt.Errorf("head %d is older than epoch %d, in which its claim stands", o.GetHead().GetNumber(), c.epoch)
+	}
+	return f.Governance().CheckHead(o.GetHead())
 }
 
 // aboutOutcome is about whoever acted, with all tools that it serves: what it

@@ -136,7 +136,7 @@ func (w *Watch) pulsed(f *ledger.Fold, rec ledger.Record) {
 	}
 	// A pulse that was made before a loss took effect names the old tree.
 	if head := rec.Pulse.GetCheckpoint(); head != nil && rec.Pulse.GetHead().GetNumber() >= w.trees.since {
-		w.Checkpoint(f, rec.Signer.ID.String(), head)
+		w.compareTree(f, rec.Signer.ID.String(), head, true)
 	}
 }
 

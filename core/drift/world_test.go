@@ -42,6 +42,7 @@ type world struct {
 	intents  uint64
 	claims   uint32
 	pulses   uint64
+	genesis  *pb.Head // the head after genesis
 }
 
 var names = []string{"e1", "e2", "x1", "x2", "s1", "s2", "r1"}
@@ -60,6 +61,7 @@ func newWorld(tb rapid.TB, mutators ...func(*pb.Release)) *world {
 	}
 	w.fold, w.watch = w.fresh()
 	w.append(schemas.KindGovernance, "", w.zone.Genesis)
+	w.genesis = w.fold.Governance().Head().Proto()
 	w.govern(trusttest.Released(w.zone.Release(append([]func(*pb.Release){directory}, mutators...)...)))
 	for _, name := range names {
 		w.append(schemas.KindCredential, name, w.members[name].Credential)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/portcullis-dev/portcullis/core/lineage"
@@ -200,16 +201,24 @@ func (r *Release) checkWitnesses() (errs []error) {
 	keys := map[string]bool{}
 	for _, p := range r.Proto.GetDirectory() {
 		if p.GetVerifier() != "" {
-			if keys[p.GetVerifier()] {
-				errs = append(errs, fmt.Errorf("directory: %s: another witness has its verifier", p.GetName()))
+			key := verifierKey(p.GetVerifier())
+			if keys[key] {
+				errs = append(errs, fmt.Errorf("directory: %s: another witness has its verifier, or one of the same name and hash", p.GetName()))
 			}
-			keys[p.GetVerifier()] = true
+			keys[key] = true
 		}
 	}
 	if n := r.Proto.GetWitnessThreshold(); int(n) > len(keys) {
 		errs = append(errs, fmt.Errorf("witness_threshold %d needs as many witnesses with a verifier, the directory has %d", n, len(keys)))
 	}
 	return errs
+}
+
+// verifierKey is what a note's signature names of a verifier key: name and hash.
+func verifierKey(verifier string) string {
+	name, rest, _ := strings.Cut(verifier, "+")
+	hash, _, _ := strings.Cut(rest, "+")
+	return name + "+" + hash
 }
 
 // checkSealingKeys demands ids that name one key each: what is sealed to one must

@@ -29,13 +29,16 @@ func leafOf(raw Raw) trust.Digest {
 	if !raw.Time.IsZero() {
 		nanos = raw.Time.UnixNano()
 	}
-	b := make([]byte, 0, len(leafDomain)+3*8+len(raw.Subject)+len(raw.Data))
+	b := make([]byte, 0, len(leafDomain)+3*8+len(raw.Subject)+len(trust.Digest{}))
 	b = append(b, leafDomain...)
 	b = binary.BigEndian.AppendUint64(b, raw.Seq)
 	b = binary.BigEndian.AppendUint64(b, uint64(nanos))
 	b = binary.BigEndian.AppendUint64(b, uint64(len(raw.Subject)))
 	b = append(b, raw.Subject...)
-	return trust.DigestOf(append(b, raw.Data...))
+	h := sha256.New()
+	h.Write(b)
+	h.Write(raw.Data)
+	return trust.Digest(h.Sum(b[:0]))
 }
 
 // trail holds the leaves of the newest consecutive positions, at least MaxSpan
