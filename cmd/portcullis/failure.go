@@ -48,7 +48,7 @@ var exitCodes = []exitCode{
 	{exitLocalState, "local_state", "the data folder, a key or a permission is not as it must be", "make a data folder with portcullis init, or name another with --data"},
 	{exitUnconfirmed, "unconfirmed", "it stands on the ledger, but not every executor has confirmed it", "see who is silent with portcullis status"},
 	{exitUnarmed, "unarmed", "for status: the fabric is not armed, or cannot be seen to be", "see portcullis status, and docs/operations.md"},
-	{exitFindings, "findings", "for audit: something was found that must not be, or the file is broken", "see docs/evidence.md"},
+	{exitFindings, "findings", "for audit: something was found that must not be, the file is broken, or it is a range and --allow-range was not given", "see docs/evidence.md"},
 }
 
 // failure is an error whose exit code is known where it arises.
