@@ -52,8 +52,22 @@ var stories = append([]story{
 		return proof.Question{Intent: a.digest}
 	}},
 	{"denied_pending", proof.KindDenied, func(w *world) proof.Question {
-		a := w.ask()
-		w.decide(w.decision(a, deny(pb.Reason_REASON_APPROVAL_PENDING)), w.e1, w.e2)
+		a := w.waiting()
+		w.pulse()
+		w.now = w.now.Add(time.Minute)
+		w.pulse()
+		return proof.Question{Intent: a.digest}
+	}},
+	{"denied_refused", proof.KindDenied, func(w *world) proof.Question {
+		a := w.waiting()
+		w.decideRound(a, 1, w.approve(a, false), deny(pb.Reason_REASON_APPROVAL_REFUSED))
+		w.pulse()
+		return proof.Question{Intent: a.digest}
+	}},
+	{"denied_round", proof.KindDenied, func(w *world) proof.Question {
+		a := w.waiting()
+		w.trip()
+		w.decideRound(a, 1, w.approve(a, true), deny(pb.Reason_REASON_HALTED))
 		w.pulse()
 		w.now = w.now.Add(time.Minute)
 		w.pulse()
@@ -68,11 +82,10 @@ var stories = append([]story{
 		return proof.Question{Intent: a.digest}
 	}},
 	{"approved", proof.KindExecuted, func(w *world) proof.Question {
-		a := w.ask()
-		w.decide(w.decision(a, deny(pb.Reason_REASON_APPROVAL_PENDING)), w.e1, w.e2)
-		at := w.approve(a, true)
-		w.decide(w.decision(a, func(d *pb.Decision) { d.Round, d.Approval = 1, ledger.Position{Seq: at}.Proto() }), w.e1, w.e2)
+		a := w.waiting()
+		w.decideRound(a, 1, w.approve(a, true))
 		w.report(a, w.claim(a, w.x1), w.x1, pb.Status_STATUS_EXECUTED, 0)
+		w.pulse()
 		return proof.Question{Intent: a.digest}
 	}},
 	{"resumed", proof.KindExecuted, func(w *world) proof.Question {
@@ -89,11 +102,29 @@ var stories = append([]story{
 	}},
 }, voids()...)
 
+// waiting is an intent that waits for approval.
+func (w *world) waiting() asked {
+	w.tb.Helper()
+	a := w.ask()
+	w.decide(w.decision(a, deny(pb.Reason_REASON_APPROVAL_PENDING)), w.e1, w.e2)
+	return a
+}
+
+// decideRound is a quorum's decision in the round that the answer at a position has
+// just opened; ALLOW unless it is altered.
+func (w *world) decideRound(a asked, round uint32, answer uint64, mutators ...func(*pb.Decision)) {
+	w.tb.Helper()
+	d := w.decision(a, mutators...)
+	d.Round, d.Approval = round, ledger.Position{Seq: answer}.Proto()
+	w.decide(d, w.e1, w.e2)
+}
+
 // reported is an intent that was allowed, claimed and reported on.
 func reported(status pb.Status, reason pb.Reason) func(*world) proof.Question {
 	return func(w *world) proof.Question {
 		a := w.allowed()
 		w.report(a, w.claim(a, w.x1), w.x1, status, reason)
+		w.pulse()
 		return proof.Question{Intent: a.digest}
 	}
 }

@@ -142,14 +142,20 @@ func (g *Gatherer) sizes() sizes {
 func (g *Gatherer) aim(before, after sizes) {
 	r := g.read
 	if after.asked != before.asked {
-		deadline := r.asked.content.GetDeadline().AsTime()
-		g.targets = append(g.targets, &target{moment: r.asked.moment, notBefore: deadline})
+		g.targets = append(g.targets, &target{moment: r.asked.moment, notBefore: r.deadline()})
 	}
 	if after.decided != before.decided {
-		g.targets = append(g.targets, &target{moment: r.decided.moment})
+		t := &target{moment: r.decided.moment}
+		if !final(r.decided.decision) {
+			t.notBefore = r.deadline()
+		}
+		g.targets = append(g.targets, t)
 	}
 	for _, one := range r.rulings[before.rulings:] {
 		g.signed[one.pulse.at] = g.pulseSigned
+		g.targets = append(g.targets, &target{moment: one.moment})
+	}
+	for _, one := range r.reports[before.reports:] {
 		g.targets = append(g.targets, &target{moment: one.moment})
 	}
 }
@@ -202,8 +208,8 @@ func (g *Gatherer) Choose() (*Selection, error) {
 	deadline := g.read.asked.content.GetDeadline()
 	passed := deadline != nil && !g.read.fold.LogTime().Before(deadline.AsTime())
 	if q := g.read.decided; q != nil && q.decision.GetVerdict() != pb.Verdict_VERDICT_ALLOW {
-		if schemas.Pending(q.decision) && !passed {
-			return nil, fmt.Errorf("%w: it waits for approval until %s", ErrOpen, stamp(deadline.AsTime()))
+		if !final(q.decision) && !passed {
+			return nil, fmt.Errorf("%w: round %d denied it, and approvals may open another until %s", ErrOpen, q.decision.GetRound(), stamp(deadline.AsTime()))
 		}
 		return g.selection(KindDenied, nil, q.moment, g.decisionNeeds(q))
 	}
@@ -233,11 +239,7 @@ func (g *Gatherer) chooseClaim(one ruling) (*Selection, error) {
 		return g.selection(KindClaimed, &one, one.moment, needs)
 	}
 	needs = append(needs, reported.at)
-	kind := kindOfStatus[reported.outcome.GetStatus()]
-	if reported.witnesses(one.moment) == nil {
-		return g.chosen(kind, &one, needs), nil
-	}
-	return g.selection(kind, &one, one.moment, needs)
+	return g.selection(kindOfStatus[reported.outcome.GetStatus()], &one, reported.moment, needs)
 }
 
 func (g *Gatherer) chooseVoid(one ruling) (*Selection, error) {

@@ -2,6 +2,7 @@ package proof_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,6 +34,8 @@ func TestNotYet(t *testing.T) {
 	w.pulse()
 	want("claimed", nil)
 	w.report(a, claim, w.x1, pb.Status_STATUS_EXECUTED, 0)
+	want("executed, no pulse that had read that", proof.ErrOpen)
+	w.pulse()
 	want("executed", nil)
 
 	if _, err := w.gathered(proof.Question{Intent: trust.DigestOf([]byte("nothing"))}).Choose(); !errors.Is(err, proof.ErrUnknown) {
@@ -40,21 +43,50 @@ func TestNotYet(t *testing.T) {
 	}
 }
 
-// TestPendingWaits: a denial for want of approvals is final at the deadline only.
-func TestPendingWaits(t *testing.T) {
-	w := newWorld(t)
-	a := w.ask()
-	w.decide(w.decision(a, deny(pb.Reason_REASON_APPROVAL_PENDING)), w.e1, w.e2)
-	w.pulse()
-	if _, err := w.gathered(proof.Question{Intent: a.digest}).Choose(); !errors.Is(err, proof.ErrOpen) {
-		t.Errorf("while it waits: %v", err)
+// TestDenialWaits: a denial after which another round may allow the intent is final
+// at the deadline only, and when a pulse has shown it; a refusal is at once.
+func TestDenialWaits(t *testing.T) {
+	tests := []struct {
+		name  string
+		deny  func(*world, asked)
+		final bool
+	}{
+		{"for want of approvals", func(*world, asked) {}, false},
+		{"round 1 for want of more", func(w *world, a asked) {
+			w.decideRound(a, 1, w.approve(a, true), deny(pb.Reason_REASON_APPROVAL_PENDING))
+		}, false},
+		{"round 1 under a halt", func(w *world, a asked) {
+			w.trip()
+			w.decideRound(a, 1, w.approve(a, true), deny(pb.Reason_REASON_HALTED))
+		}, false},
+		{"refused", func(w *world, a asked) {
+			w.decideRound(a, 1, w.approve(a, false), deny(pb.Reason_REASON_APPROVAL_REFUSED))
+		}, true},
+		{"refused under a halt", func(w *world, a asked) {
+			w.trip()
+			w.decideRound(a, 1, w.approve(a, false), deny(pb.Reason_REASON_APPROVAL_REFUSED, pb.Reason_REASON_HALTED))
+		}, true},
 	}
-	w.now = w.now.Add(10 * time.Second)
-	w.pulse()
-	s, err := w.gathered(proof.Question{Intent: a.digest}).Choose()
-	must(t, err)
-	if s.Kind() != proof.KindDenied {
-		t.Errorf("after the deadline: %s", s.Kind())
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			a := w.waiting()
+			test.deny(w, a)
+			w.pulse()
+			q := proof.Question{Intent: a.digest}
+			if _, err := w.gathered(q).Choose(); errors.Is(err, proof.ErrOpen) == test.final || err != nil && !strings.Contains(err.Error(), "approvals may open another until 2") {
+				t.Errorf("before the deadline: %v", err)
+			}
+			w.now = w.now.Add(10 * time.Second)
+			w.noise()
+			if _, err := w.gathered(q).Choose(); errors.Is(err, proof.ErrOpen) == test.final {
+				t.Errorf("after the deadline, which no pulse has shown: %v", err)
+			}
+			w.pulse()
+			if f := w.prove(q); f.Kind != proof.KindDenied || !proof.Verify(f, w.zone.Ledger).OK() {
+				t.Errorf("after the deadline: %s, step %q fails", f.Kind, proof.Verify(f, w.zone.Ledger).Failed())
+			}
+		})
 	}
 }
 

@@ -225,6 +225,9 @@ func (r *reading) readOutcomes(rec ledger.Record) {
 	}
 }
 
+// deadline is the intent's; 1970 if it cannot be read.
+func (r *reading) deadline() time.Time { return r.asked.content.GetDeadline().AsTime() }
+
 // ruling is the one on the claim at a position.
 func (r *reading) ruling(at ledger.Position) (ruling, bool) {
 	for _, one := range r.rulings {
@@ -248,7 +251,8 @@ func (r *reading) concludes(claim ruling) (report, bool) {
 
 // witnesses reports why a pulse does not show that the chain of governance here
 // is whole up to a moment: its sentinel had read that far and named a head of this
-// chain that reaches to it.
+// chain that reaches to it. Where the pulse stands shows nothing: its sentinel may
+// have signed it before what stands before it.
 func (n named) witnesses(m moment) error {
 	switch {
 	case n.fault != nil:
@@ -257,19 +261,6 @@ func (n named) witnesses(m moment) error {
 		return fmt.Errorf("the pulse at %d is of a sentinel that had read up to %d, not %d", n.at, n.read, m.at)
 	case n.number < m.epoch:
 		return fmt.Errorf("the pulse at %d names head %d; at %d it was %d", n.at, n.number, m.at, m.epoch)
-	default:
-		return nil
-	}
-}
-
-// witnesses reports why an outcome does not show it: its executor had read its
-// own claim.
-func (p report) witnesses(claim moment) error {
-	switch {
-	case p.head != nil:
-		return fmt.Errorf("the outcome at %s: %w", p.position, p.head)
-	case p.outcome.GetHead().GetNumber() < claim.epoch:
-		return fmt.Errorf("the outcome at %s names head %d; at its claim it was %d", p.position, p.outcome.GetHead().GetNumber(), claim.epoch)
 	default:
 		return nil
 	}

@@ -199,11 +199,24 @@ func (v *verification) judgeDecision() (string, error) {
 		return "", err
 	}
 	if v.file.Kind == KindDenied {
-		if err := v.checkUnclaimed(); err != nil {
+		if err := errors.Join(v.checkUnclaimed(), v.checkFinal(d)); err != nil {
 			return "", err
 		}
 	}
 	return v.describeDecision(), nil
+}
+
+// checkFinal refuses a denial after which a later round may still allow the intent:
+// its deadline is not behind, as far as the file reaches.
+func (v *verification) checkFinal(d *pb.Decision) error {
+	if final(d) {
+		return nil
+	}
+	deadline := v.read.asked.content.GetDeadline()
+	if now := v.read.fold.LogTime(); deadline == nil || now.Before(deadline.AsTime()) {
+		return fmt.Errorf("it is of round %d, and a later one may allow the intent until its deadline, %s; the last record's log time is %s", d.GetRound(), stamp(deadline.AsTime()), stamp(now))
+	}
+	return nil
 }
 
 // checkDecision compares what a decision repeats with what stands here. Enforcers
@@ -286,8 +299,6 @@ func (v *verification) judgeOutcome() (string, error) {
 		return "", fmt.Errorf("the outcome at %s stands on tool %q, the claim is on %q", one.position, one.tool, v.claim.Decision.GetTool())
 	case kindOfStatus[one.outcome.GetStatus()] != v.file.Kind:
 		return "", fmt.Errorf("the outcome at %s says %s", one.position, kindOfStatus[one.outcome.GetStatus()])
-	case one.head != nil:
-		return "", fmt.Errorf("the outcome at %s: %w", one.position, one.head)
 	}
 	return describeOutcome(one), nil
 }
@@ -321,21 +332,37 @@ func (v *verification) checkUnclaimed() error {
 	return nil
 }
 
-// judgeHistory demands somebody who had read up to what the verdict rests on and
+// judgeHistory demands a sentinel that had read up to what the verdict rests on and
 // signed a governance head of this chain that reaches to it. The head is a digest
-// of every record before it and of its position, so none was left out.
+// of every record before it and of its position, so none was left out. An
+// executor's word is not enough: its outcome is what a revocation or a halt that is
+// left out would make worthless.
 func (v *verification) judgeHistory() (string, error) {
+	if err := v.checkHeads(); err != nil {
+		return "", err
+	}
 	until := v.restsOn()
-	whyNot := fmt.Errorf("no pulse or outcome at or after %d names a governance head", until.at)
+	whyNot := fmt.Errorf("no pulse of a sentinel that had read up to %d names a governance head", until.at)
 	for _, n := range v.heads {
 		if whyNot = n.witnesses(until); whyNot == nil {
 			return fmt.Sprintf("sentinel %s had read up to %d and names governance head %d of this chain at %d", n.sentinel.Name, n.read, n.number, n.at), nil
 		}
 	}
-	if one, there := v.read.concludes(v.claim); there && v.file.Kind.concluded() {
-		if whyNot = one.witnesses(until); whyNot == nil {
-			return fmt.Sprintf("%s, which had read its claim, names governance head %d of this chain at %s", one.signer, one.outcome.GetHead().GetNumber(), one.position), nil
+	return "", whyNot
+}
+
+// checkHeads refuses a file in which anybody names a governance head that is not on
+// its chain: another one, or one that goes on where the file does not.
+func (v *verification) checkHeads() error {
+	for _, n := range v.heads {
+		if n.fault != nil {
+			return fmt.Errorf("the pulse at %d: %w", n.at, n.fault)
 		}
 	}
-	return "", whyNot
+	for _, one := range v.read.reports {
+		if one.head != nil {
+			return fmt.Errorf("the outcome at %s: %w", one.position, one.head)
+		}
+	}
+	return nil
 }
