@@ -18,6 +18,9 @@ func (x *executor) report(at ledger.Position, d *pb.Decision, status pb.Status) 
 		IntentDigest: d.GetIntentDigest(), Claim: at.Proto(), Executor: x.node.member.SPIFFE(), Status: status,
 		Finished: timestamppb.New(x.node.clock()), Head: x.node.fold.Governance().Head().Proto(),
 	}
+	if status == pb.Status_STATUS_EXECUTED {
+		o.Started = o.GetFinished()
+	}
 	note := fmt.Sprintf("%s: %v of claim %s", x.node.name, status, at)
 	m := w.sealList(x.node.member, schemas.KindOutcome, d.GetTool(), Truth{Items: [][]byte{marshal(o)}, Note: note})
 	x.append(m)

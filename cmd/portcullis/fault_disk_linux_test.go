@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -13,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/portcullis-dev/portcullis/story/process"
 )
 
 // disk is a small file system of its own for one folder: a tmpfs in a mount
@@ -68,10 +71,13 @@ func (d *disk) remount(options string) {
 	}
 }
 
-// ballast is a file that takes up room, as it is reached from outside.
-func (d *disk) ballast() string {
-	return filepath.Join("/proc", strconv.Itoa(d.keeper), "root", d.dir, "ballast")
+// outside is the folder as it is reached from outside.
+func (d *disk) outside() string {
+	return filepath.Join("/proc", strconv.Itoa(d.keeper), "root", d.dir)
 }
+
+// ballast is a file that takes up room.
+func (d *disk) ballast() string { return filepath.Join(d.outside(), "ballast") }
 
 // fill takes up all the room that is left.
 func (d *disk) fill() {
@@ -87,6 +93,36 @@ func (d *disk) fill() {
 func (d *disk) free() {
 	d.t.Helper()
 	must(d.t, os.Remove(d.ballast()))
+}
+
+// startOn starts a part where a disk is mounted.
+func (l *killLoop) startOn(d *disk, part string, arguments ...string) error {
+	l.t.Helper()
+	executable, err := os.Executable()
+	must(l.t, err)
+	line := append([]string{"-c", `echo $$ >"$0" && exec "$@"`, l.pidFile(part)}, d.inside(
+		executable, "--json", "--log-level", "info", "--data", l.fabric.Dir, part)...)
+	ctx, cancel := context.WithTimeout(l.t.Context(), killLoopPatience)
+	defer cancel()
+	p, err := process.Start(ctx, part, "sh", append(line, arguments...)...)
+	if err == nil {
+		l.parts[part] = p
+	}
+	return err
+}
+
+func (l *killLoop) pidFile(part string) string {
+	return filepath.Join(filepath.Dir(l.fabric.Dir), part+".pid")
+}
+
+// pid is the process id of a part that startOn started.
+func (l *killLoop) pid(part string) int {
+	l.t.Helper()
+	text, err := os.ReadFile(l.pidFile(part))
+	must(l.t, err)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	must(l.t, err)
+	return pid
 }
 
 // zeros never ends.
@@ -121,5 +157,5 @@ func failCalls(t *testing.T, pid int, calls, errno string) {
 			return
 		}
 	}
-	t.Fatalf("strace cannot attach to the server; allow ptrace (as root, or kernel.yama.ptrace_scope=0): %s", &said)
+	t.Fatalf("strace cannot attach to the process; allow ptrace (as root, or kernel.yama.ptrace_scope=0): %s", &said)
 }

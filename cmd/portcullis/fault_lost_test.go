@@ -84,7 +84,7 @@ func newLostZone(t *testing.T) *lostZone {
 	for worker := range killLoopWorkers {
 		must(t, os.WriteFile(filepath.Join(l.fabric.FilesDir(), z.file(worker)), nil, 0o600))
 	}
-	z.startParts("server", "sentinel", "enforcer")
+	z.startParts("server", "recorder", "sentinel", "enforcer")
 	z.startExecutor()
 	z.connect()
 	z.session, err = z.scout.NewSession()

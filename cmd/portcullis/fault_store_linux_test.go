@@ -10,13 +10,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/portcullis-dev/portcullis/schemas"
-	"github.com/portcullis-dev/portcullis/story/process"
 	"github.com/portcullis-dev/portcullis/zone"
 )
 
@@ -55,7 +53,7 @@ func TestFaultReadOnly(t *testing.T) {
 	t.Parallel()
 	z := newStoreZone(t, "64m")
 	z.story(storeFault{
-		inflict: func() { failCalls(t, z.serverPID(), "pwrite64,fsync,fdatasync", "EROFS") },
+		inflict: func() { failCalls(t, z.pid("server"), "pwrite64,fsync,fdatasync", "EROFS") },
 		server:  "read-only file system",
 		clients: "append outcome unknown",
 		mend: func() {
@@ -72,7 +70,7 @@ func TestFaultSync(t *testing.T) {
 	t.Parallel()
 	z := newStoreZone(t, "64m")
 	z.story(storeFault{
-		inflict: func() { failCalls(t, z.serverPID(), "fsync,fdatasync", "EIO") },
+		inflict: func() { failCalls(t, z.pid("server"), "fsync,fdatasync", "EIO") },
 		server:  "input/output error",
 		clients: "append outcome unknown",
 		mend:    func() {},
@@ -102,6 +100,11 @@ func TestFaultUp(t *testing.T) {
 	stop()
 	z.check()
 	z.checkStarts()
+	z.checkAudit()
+	z.awaitRecorded()
+	z.parts["up"].Kill()
+	must(t, z.startServer())
+	z.checkTree()
 }
 
 // moveBank lets the toy bank listen where nobody else does.
@@ -135,7 +138,7 @@ func newStoreZone(t *testing.T, size string) *storeZone {
 func (z *storeZone) story(f storeFault) {
 	z.t.Helper()
 	must(z.t, z.startServer())
-	z.startParts("sentinel", "enforcer", "executor")
+	z.startParts("recorder", "sentinel", "enforcer", "executor")
 	z.connect()
 	stop := z.load()
 	z.awaitProgress()
@@ -163,24 +166,14 @@ func (z *storeZone) story(f storeFault) {
 	stop()
 	z.check()
 	z.checkStarts()
+	z.checkEvidence()
 }
 
 func (z *storeZone) startServer() error { return z.startInside("server") }
 
 // startInside starts a part that has the broker where the disk is mounted.
 func (z *storeZone) startInside(part string, flags ...string) error {
-	executable, err := os.Executable()
-	must(z.t, err)
-	line := append([]string{"-c", `echo $$ >"$0" && exec "$@"`, z.pidFile()}, z.disk.inside(
-		executable, "--json", "--log-level", "info", "--data", z.fabric.Dir, part, "--port", z.port)...)
-	line = append(line, flags...)
-	ctx, cancel := context.WithTimeout(z.t.Context(), killLoopPatience)
-	defer cancel()
-	p, err := process.Start(ctx, part, "sh", line...)
-	if err == nil {
-		z.parts[part] = p
-	}
-	return err
+	return z.startOn(z.disk, part, append([]string{"--port", z.port}, flags...)...)
 }
 
 func (z *storeZone) refusesToStart(why string) {
@@ -188,17 +181,6 @@ func (z *storeZone) refusesToStart(why string) {
 	if err := z.startServer(); err == nil || !strings.Contains(err.Error(), why) {
 		z.t.Errorf("a server started on a store that cannot be written, or did not say %q: %v", why, err)
 	}
-}
-
-func (z *storeZone) pidFile() string { return filepath.Join(filepath.Dir(z.fabric.Dir), "server.pid") }
-
-func (z *storeZone) serverPID() int {
-	z.t.Helper()
-	text, err := os.ReadFile(z.pidFile())
-	must(z.t, err)
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	must(z.t, err)
-	return pid
 }
 
 // flood appends noise until the broker refuses it.

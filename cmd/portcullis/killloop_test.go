@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -31,11 +32,12 @@ import (
 	"github.com/portcullis-dev/portcullis/zone"
 )
 
-var rounds = flag.Int("rounds", 3, "rounds of TestKillLoop")
+var rounds = flag.Int("rounds", 5, "rounds of TestKillLoop")
 
 // TestKillLoop kills real processes at random moments, again and again, while
 // agents act. At the end no acknowledged record is lost, no action happened
-// twice (S2), and every valid claim has exactly one outcome.
+// twice (S2), every valid claim has exactly one outcome, and what the recorder
+// signed is the ledger (S6).
 func TestKillLoop(t *testing.T) {
 	if testing.Short() {
 		t.Skip("many processes for many seconds: in make test")
@@ -55,6 +57,7 @@ func TestKillLoop(t *testing.T) {
 	stop()
 	work.Wait()
 	l.check()
+	l.checkEvidence()
 }
 
 const (
@@ -74,7 +77,9 @@ type killLoop struct {
 	stray  *streams.Conn
 	reader *streams.Conn
 
-	parts map[string]*process.Process
+	parts    map[string]*process.Process
+	recorded string // the recorder's folder, as this process reaches it
+	held     uint64 // records that the recorder's tree covered when it was looked at last
 
 	mu       sync.Mutex
 	executed map[string]*agent.Outcome // by the line that the action writes
@@ -90,6 +95,7 @@ func newKillLoop(t *testing.T) *killLoop {
 		parts: map[string]*process.Process{}, executed: map[string]*agent.Outcome{}, acked: map[uint64]trust.Digest{}, more: make(chan struct{}, 1),
 	}
 	l.broker = zone.Broker{URL: "nats://127.0.0.1:" + l.port}
+	l.recorded = l.fabric.RecorderDir("r1")
 	t.Cleanup(func() {
 		for name, p := range l.parts {
 			p.Kill()
@@ -101,11 +107,15 @@ func newKillLoop(t *testing.T) *killLoop {
 	return l
 }
 
-// killLoopFabric is a new fabric without limits, which would only slow this down.
+// killLoopFabric is a new fabric with a recorder, and an auditor as whom the test
+// reads. It has no limits, which would only slow this down, and silence halts
+// nothing: on a slow machine a part that was killed is away for long.
 func killLoopFabric(t *testing.T) *fabric.Fabric {
 	release := templateOf(t, "release.yaml", "directory.yaml", "tools.yaml", "policies/files.cedar")
 	release["limits.yaml"] = &fstest.MapFile{Data: []byte("limits: []\n")}
-	f := createFabric(t, filepath.Join(t.TempDir(), "data"), release)
+	extend(release, "release.yaml", "drift: [{rule: heartbeat.missing, warn_only: true}]\n")
+	extend(release, "directory.yaml", "  - {name: a1, role: auditor}\n")
+	f := createFabric(t, filepath.Join(t.TempDir(), "data"), release, func(p *fabric.Params) { p.Recorders = 1 })
 	must(t, os.MkdirAll(filepath.Join(f.FilesDir(), "out"), 0o700))
 	return f
 }
@@ -124,10 +134,20 @@ func templateOf(t *testing.T, names ...string) fstest.MapFS {
 	return release
 }
 
-// createFabric makes a fabric with a release of one's own.
-func createFabric(t *testing.T, dir string, release fs.FS) *fabric.Fabric {
+// extend adds lines to the end of a release's file.
+func extend(release fstest.MapFS, name, lines string) {
+	release[name].Data = append(slices.Clip(release[name].Data), "\n"+lines...)
+}
+
+// createFabric makes a fabric with a release of one's own, and without a recorder
+// unless it is changed.
+func createFabric(t *testing.T, dir string, release fs.FS, change ...func(*fabric.Params)) *fabric.Fabric {
 	t.Helper()
-	f, err := fabric.Create(dir, fabric.Params{TrustDomain: "test.portcullis", Zone: "home", Clock: time.Now, Release: release, Recorders: fabric.NoRecorders})
+	p := fabric.Params{TrustDomain: "test.portcullis", Zone: "home", Clock: time.Now, Release: release, Recorders: fabric.NoRecorders}
+	for _, c := range change {
+		c(&p)
+	}
+	f, err := fabric.Create(dir, p)
 	must(t, err)
 	must(t, zone.EnsureTools(f, freeAddress(t)))
 	return f
@@ -150,21 +170,18 @@ func must(t *testing.T, err error) {
 	}
 }
 
-var killLoopParts = []string{"server", "enforcer", "executor", "sentinel"}
+var killLoopParts = []string{"server", "enforcer", "executor", "sentinel", "recorder"}
+
+// killLoopNames are the parts' names in the directory; the server has none.
+var killLoopNames = map[string][]string{"enforcer": {"e1"}, "executor": {"x1"}, "sentinel": {"s1"}, "recorder": {"r1"}}
 
 // start starts one part; ready says whether to wait until it can do its work.
 func (l *killLoop) start(part string) {
 	l.t.Helper()
 	arguments := []string{"--json", "--log-level", "info", "--data", l.fabric.Dir, "--server", l.broker.URL, part}
-	switch part {
-	case "server":
+	arguments = append(arguments, killLoopNames[part]...)
+	if part == "server" {
 		arguments = append(arguments, "--port", l.port)
-	case "enforcer":
-		arguments = append(arguments, "e1")
-	case "executor":
-		arguments = append(arguments, "x1")
-	case "sentinel":
-		arguments = append(arguments, "s1")
 	}
 	executable, err := os.Executable()
 	must(l.t, err)
@@ -176,9 +193,8 @@ func (l *killLoop) start(part string) {
 }
 
 func (l *killLoop) startAll() {
-	for _, part := range []string{"server", "sentinel", "enforcer", "executor"} {
-		l.start(part)
-	}
+	// Nobody pulses before the recorder is heard, for it is required.
+	l.startParts("server", "recorder", "sentinel", "enforcer", "executor")
 	l.connect()
 }
 
@@ -193,6 +209,9 @@ func (l *killLoop) round(n int) {
 	time.Sleep(time.Duration(l.random.Int64N(int64(700 * time.Millisecond))))
 	l.parts[part].Kill()
 	l.t.Logf("round %d: killed %s", n, part)
+	if part == "recorder" {
+		l.checkDisk()
+	}
 	l.start(part)
 	l.awaitProgress()
 }

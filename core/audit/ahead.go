@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"time"
+
 	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/permit"
 	"github.com/portcullis-dev/portcullis/core/verdict"
@@ -11,6 +13,7 @@ import (
 // Ahead is what a Judge wants decoded of a record, ahead of the fold; nil where
 // an item is not what its subject says.
 type Ahead struct {
+	stored    time.Time         // by the broker's clock
 	contents  []verdict.Content // intents
 	decisions []*pb.Decision
 	outcomes  []*pb.Outcome
@@ -18,7 +21,7 @@ type Ahead struct {
 
 // Read decodes a record's items. It is safe for concurrent use.
 func Read(p *ledger.Parsed) Ahead {
-	var a Ahead
+	a := Ahead{stored: p.Time}
 	for _, item := range p.Items() {
 		switch p.Kind() { //nolint:exhaustive // nothing else is looked into
 		case schemas.KindIntent:

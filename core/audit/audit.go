@@ -3,9 +3,6 @@ package audit
 import (
 	"encoding/base64"
 	"fmt"
-	"maps"
-	"slices"
-	"time"
 
 	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/lineage"
@@ -112,10 +109,21 @@ func (a *Audit) step(p *Prepared) error {
 	if err := a.judge.Record(a.fold, rec, p.ahead); err != nil {
 		return err
 	}
-	if rec.Kind == schemas.KindPulse && a.tree() {
-		a.judge.named(a.fold, rec, &a.roots)
+	if a.tree() {
+		a.compare(rec)
 	}
 	return nil
+}
+
+// compare holds a tree that a record names against the records.
+func (a *Audit) compare(rec ledger.Record) {
+	switch rec.Kind { //nolint:exhaustive // nothing else names one
+	case schemas.KindPulse:
+		a.judge.named(a.fold, rec, &a.roots)
+	case schemas.KindGovernance:
+		a.judge.losing(a.fold, rec, &a.roots)
+	default:
+	}
 }
 
 // tree reports whether the tree over the records is known.
@@ -219,33 +227,11 @@ func (j *Judge) untold() {
 	if !j.report.Whole {
 		j.unjudged(j.begin.told())
 	}
-	if j.taken > 0 {
-		j.unjudged(fmt.Sprintf("verdicts on intents whose arguments are sealed, or that may depend on one of those: taken as recorded, %d of them", j.taken))
-	}
+	j.untoldBlind()
 	if j.late > 0 {
 		j.unjudged(fmt.Sprintf("%d decisions on intents whose deadline was over: no claim can rest on them", j.late))
 	}
-	if j.again > 0 {
-		j.unjudged(fmt.Sprintf("%d outcomes of claims so old that theirs was forgotten: copies, if they are the same", j.again))
-	}
 	if j.old > 0 {
 		j.unjudged(fmt.Sprintf("%d pulses that name a checkpoint too far behind them", j.old))
-	}
-}
-
-// stuck judges the claims that have no outcome at the end. Time in which nobody
-// wrote anything does not count: after the whole zone was down, its executors
-// need theirs to say what became of their claims.
-func (j *Judge) stuck(f *ledger.Fold) {
-	patience := time.Duration(0)
-	if rule, known := schemas.DriftRuleNamed(schemas.DriftClaimStuck); known {
-		patience = rule.Threshold
-	}
-	open := slices.SortedFunc(maps.Keys(j.claims), ledger.Position.Compare)
-	for _, p := range open {
-		c := j.claims[p]
-		if late := f.LogTime().Sub(c.due) - (j.sleep.total - c.slept); late > patience {
-			j.find(at(f, RuleStuck, p, c.executor.String(), "claim %s has no outcome %v after its action had to end", p, late.Round(time.Millisecond)))
-		}
 	}
 }

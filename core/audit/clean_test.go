@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -106,6 +107,58 @@ var honest = []struct {
 		w.pass(14 * time.Second)
 		w.report("x1", r, c, pb.Status_STATUS_EXECUTED, func(o *pb.Outcome) { o.Started = timestamppb.New(began) })
 	}, final(audit.StateExecuted), nil, 0},
+	{"a release shortens the start bound while an action runs", clocks(time.Second), func(w *world) {
+		r := w.allowed()
+		c := w.claim("x1", r)
+		w.now = w.now.Add(1900 * time.Millisecond)
+		began := w.now
+		w.release(clocks(100 * time.Millisecond))
+		w.pulse()
+		w.report("x1", r, c, pb.Status_STATUS_EXECUTED, func(o *pb.Outcome) { o.Started = timestamppb.New(began) })
+	}, final(audit.StateExecuted), nil, 0},
+	{"clocks that differ by as much as they may", clocks(time.Second), func(w *world) {
+		for _, off := range []time.Duration{-time.Second, 2 * time.Second} {
+			r := w.allowed()
+			c := w.claim("x1", r)
+			began := w.now.Add(off)
+			w.report("x1", r, c, pb.Status_STATUS_EXECUTED, func(o *pb.Outcome) {
+				o.Started, o.Finished = timestamppb.New(began), timestamppb.New(began.Add(-time.Second))
+			})
+		}
+	}, map[audit.State]uint64{audit.StateExecuted: 2}, nil, 0},
+	{"the broker's clock goes back, and log time stands still", nil, func(w *world) {
+		w.now = w.now.Add(time.Second)
+		w.pulse()
+		w.now = w.now.Add(1500 * time.Millisecond)
+		_, _ = w.put("", nil)
+		w.now = w.now.Add(-5 * time.Second)
+		w.executed()
+	}, final(audit.StateExecuted), nil, 0},
+	{"an action that nobody knows the end of", nil, func(w *world) {
+		r := w.allowed()
+		w.report("x1", r, w.claim("x1", r), pb.Status_STATUS_INDETERMINATE)
+	}, final(audit.StateIndeterminate), nil, 0},
+	{"the release is patient", patient(time.Hour), func(w *world) {
+		w.claim("x1", w.allowed())
+		w.pass(10*time.Second + stuckAfter() + time.Minute)
+	}, nil, nil, 1},
+	{"an intent twice in a list", nil, func(w *world) {
+		in := w.intent("alice")
+		item := encode(w.tb, in)
+		w.list(schemas.KindIntent, "alice", "alice", item, item)
+		r := w.open[trust.DigestOf(item)]
+		w.decide(one, r)
+		w.report("x1", r, w.claim("x1", r), pb.Status_STATUS_EXECUTED)
+	}, final(audit.StateExecuted), nil, 0},
+	{"a re-send while its claim is open", nil, func(w *world) {
+		r := w.allowed()
+		c := w.claim("x1", r)
+		w.pass(11 * time.Second)
+		w.list(schemas.KindIntent, "alice", "alice", encode(w.tb, r.intent))
+		w.decide(one, w.open[r.digest])
+		w.report("x1", r, c, pb.Status_STATUS_INDETERMINATE, func(o *pb.Outcome) { o.Started = nil })
+		w.pass(2 * time.Second)
+	}, final(audit.StateIndeterminate, audit.StateExpired), nil, 0},
 	{"the whole zone down, its executor not yet back", nil, func(w *world) {
 		w.claim("x1", w.allowed())
 		w.now = w.now.Add(time.Hour)
@@ -149,7 +202,7 @@ var honest = []struct {
 		w.answer("p1", r, true)
 		w.decide(one, r)
 		w.pass(11 * time.Second)
-	}, final(audit.StateExpired), nil, 0},
+	}, final(audit.StateDenied), nil, 0},
 	{"refused", nil, func(w *world) {
 		r := w.ask("bob", pay(500))
 		w.decide(one, r)
@@ -288,6 +341,18 @@ var honest = []struct {
 	}, final(audit.StateDenied, audit.StateExpired), nil, 0},
 }
 
+// clocks lets an action start as long after its claim as clocks may differ.
+func clocks(d time.Duration) func(*pb.Release) {
+	return func(r *pb.Release) { r.Bounds.Start, r.Bounds.MaxClockSkew = durationpb.New(d), durationpb.New(d) }
+}
+
+// patient lets an outcome be missing for longer.
+func patient(d time.Duration) func(*pb.Release) {
+	return func(r *pb.Release) {
+		r.Drift = append(r.Drift, &pb.DriftRule{Rule: schemas.DriftClaimStuck, Threshold: durationpb.New(stuckAfter() + d)})
+	}
+}
+
 func memory(d time.Duration) func(*pb.Release) {
 	return func(r *pb.Release) { r.Bounds.Memory = durationpb.New(d) }
 }
@@ -374,8 +439,12 @@ func TestLoss(t *testing.T) {
 	if len(unsigned.Findings) == 0 || unsigned.Findings[0].Rule != audit.RuleCheckpoint {
 		t.Errorf("nobody signed for the loss, and it is found: %v", unsigned.Findings)
 	}
-	w.govern(&pb.Governance{Record: &pb.Governance_Loss{Loss: &pb.Loss{Lost: lost, Kept: kept, Reason: "the disk broke"}}})
-	w.pulse() // s1 has not heard of the new tree yet
+	unaware := w.fold.Governance().Head().Proto()
+	signed := w.seq() + 1
+	w.govern(lossOf(lost, kept))
+	w.pulse(func(p *pb.Pulse) { p.Head = unaware }) // it was under way when governors signed
+	w.seen = nil
+	w.pulse()
 	w.checkpoint()
 	w.executed()
 	w.pulse()
@@ -387,6 +456,9 @@ func TestLoss(t *testing.T) {
 	}
 	if old.GetSize() != kept {
 		t.Errorf("kept %d of %d", kept, old.GetSize())
+	}
+	if want := fmt.Sprintf("positions %d to %d before the loss that governors signed for at %d", kept+1, lost.GetSize(), signed); !unjudged(r, want) {
+		t.Errorf("unjudged: %q, want %q", r.Unjudged, want)
 	}
 }
 
@@ -400,7 +472,7 @@ func TestLossExcusesNoMore(t *testing.T) {
 	w.seen = &pb.CheckpointHead{Size: kept + 50, Root: make([]byte, 32)}
 	w.pulse()
 	w.seen = nil
-	w.govern(&pb.Governance{Record: &pb.Governance_Loss{Loss: &pb.Loss{Lost: &pb.CheckpointHead{Size: kept + 20, Root: make([]byte, 32)}, Kept: kept, Reason: "the disk broke"}}})
+	w.govern(lossOf(&pb.CheckpointHead{Size: kept + 20, Root: make([]byte, 32)}, kept))
 	w.checkpoint()
 	want := []string{"checkpoint.fork " + ledger.Position{Seq: kept + 1}.String(), "checkpoint.fork " + ledger.Position{Seq: kept + 2}.String()}
 	if got := found(w.export().audit(t)); !slices.Equal(got, want) {

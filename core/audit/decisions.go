@@ -64,8 +64,9 @@ func (j *Judge) compare(f *ledger.Fold, rec ledger.Record, l *life, p ledger.Pos
 	if j.replica == nil {
 		return
 	}
-	if l.sealed {
-		return // it is taken as recorded
+	if l.taken && !derived {
+		j.uncompared(f, l, p)
+		return
 	}
 	j.report.Compared++
 	switch {

@@ -1,6 +1,11 @@
 package audit
 
-import "github.com/portcullis-dev/portcullis/core/ledger"
+import (
+	"time"
+
+	"github.com/portcullis-dev/portcullis/core/ledger"
+	"github.com/portcullis-dev/portcullis/core/trust"
+)
 
 // Remembered is behind how many records a tree's root is not known any more, at
 // the most.
@@ -22,3 +27,22 @@ func (a *Audit) Done() (n int) {
 
 // MaxHeads is how many trees in pulses wait for governors to answer.
 const MaxHeads = maxHeads
+
+// MaxRecorded is how much Underived gives.
+const MaxRecorded = maxRecorded
+
+// MaxSettled is how many outcomes are remembered when their claims are forgotten.
+const MaxSettled = maxSettled
+
+// Settled is a memory of outcomes.
+type Settled struct{ settled }
+
+// Add notes the outcome that a claim had.
+func (s *Settled) Add(claim ledger.Position, outcome trust.Digest) {
+	s.add(claim, outcome, time.Time{})
+}
+
+// Proves reports whether these bytes are surely the outcome that a claim had.
+func (s *Settled) Proves(claim ledger.Position, outcome trust.Digest) bool {
+	return s.proves(claim, outcome)
+}

@@ -3,7 +3,6 @@ package audit
 import (
 	"encoding/hex"
 	"fmt"
-	"slices"
 
 	"github.com/portcullis-dev/portcullis/core/governance"
 	"github.com/portcullis-dev/portcullis/core/ledger"
@@ -20,7 +19,7 @@ func (j *Judge) governed(f *ledger.Fold, rec ledger.Record) {
 		Position: rec.Seq, LogTime: f.LogTime().UTC(), Epoch: rec.Effect.Epoch, Kind: kind, Text: text, Signers: rec.Effect.Signers,
 	})
 	if loss := record.GetLoss(); loss != nil {
-		j.heads = slices.DeleteFunc(j.heads, func(h headSeen) bool { return excuses(loss, h.size) })
+		j.lost(rec.Seq, lossSeen{loss, rec.Effect.Epoch})
 	}
 	if before := record.GetGenesis().GetContinues(); before != nil {
 		j.unjudged(fmt.Sprintf("this ledger continues %s; audit that one too, up to the checkpoint in the genesis of this one", hex.EncodeToString(before.GetLedger())))

@@ -23,27 +23,25 @@ type Judge struct {
 	book    *permit.Book
 	tally   *verdict.Tally
 
-	lives  map[ledger.Position]*life // intents that are not over, or have no final state
-	digest map[trust.Digest]*life    // the same, by what claims name
-	due    dueHeap
-	claims map[ledger.Position]*claim // valid, without an outcome
-	done   aged.Map[ledger.Position, *claim]
-	past   uint64 // claims at or before this sequence had an outcome, which is forgotten
-	rounds map[verdict.Round]firstDecision
-	sleep  sleep
-	begin  begin
+	lives   map[ledger.Position]*life // intents that are not over, or have no final state
+	digest  map[trust.Digest]*life    // the same, by what claims name
+	due     dueHeap
+	claims  map[ledger.Position]*claim // valid, without an outcome
+	done    aged.Map[ledger.Position, *claim]
+	settled settled // outcomes of claims, done or forgotten
+	rounds  map[verdict.Round]firstDecision
+	sleep   sleep
+	begin   begin
 
 	pulse  ledger.Pulse // before the record that is judged
 	closed closings
 	heads  []headSeen // of trees, that pulses name
+	losses []lossSeen // that took effect, in order
 	fault  string     // of the newest pulse
 	late   uint64     // decisions on what was derived too long ago to compare
-	again  uint64     // outcomes of claims that had one too long ago to compare
 	old    uint64     // trees in pulses that are too old to compare
 
-	sealed   []ledger.Position                // of this record: what could not be derived for want of a key
-	recorded map[ledger.Position]*pb.Decision // what quorums made of it, by where it was decided
-	taken    uint64                           // intents whose verdict was taken as recorded
+	blind blindness
 }
 
 // JudgeConfig says how to judge.
@@ -54,7 +52,8 @@ type JudgeConfig struct {
 
 	// Recorded is what quorums decided on intents whose arguments are sealed, by
 	// where it was decided: what an earlier judge's Underived gave. Without it,
-	// verdicts that may depend on such an intent are not derived.
+	// verdicts that may depend on such an intent are not derived, which is said of
+	// them; with it, one in the clear that still is not derived is a finding.
 	Recorded map[ledger.Position]*pb.Decision
 }
 
@@ -68,7 +67,8 @@ func NewJudge(cfg JudgeConfig) *Judge {
 		found:  cfg.Found, most: cfg.MaxFindings,
 		book: permit.NewBook(permit.Owner{}), tally: verdict.NewTally(),
 		lives: map[ledger.Position]*life{}, digest: map[trust.Digest]*life{},
-		claims: map[ledger.Position]*claim{}, rounds: map[verdict.Round]firstDecision{}, recorded: map[ledger.Position]*pb.Decision{},
+		claims: map[ledger.Position]*claim{}, rounds: map[verdict.Round]firstDecision{},
+		blind: blindness{told: cfg.Recorded != nil && len(cfg.Recorded) < maxRecorded, recorded: map[ledger.Position]*pb.Decision{}},
 	}
 	if j.most == 0 {
 		j.most = DefaultFindings
@@ -76,7 +76,7 @@ func NewJudge(cfg JudgeConfig) *Judge {
 	if cfg.Whole {
 		j.replica = verdict.NewReplica(verdict.ReplicaConfig{
 			Recorded:  func(at ledger.Position) *pb.Decision { return cfg.Recorded[at] },
-			Underived: func(at ledger.Position) { j.sealed = append(j.sealed, at) },
+			Underived: func(at ledger.Position) { j.blind.missed = append(j.blind.missed, at) },
 		})
 	}
 	return j
@@ -122,11 +122,11 @@ func (j *Judge) Record(f *ledger.Fold, rec ledger.Record, a Ahead) error {
 	case schemas.KindIntent:
 		j.intents(f, rec, a.contents, derived)
 	case schemas.KindApproval:
-		j.called(derived)
+		j.answered(rec, derived)
 	case schemas.KindDecision:
 		j.decisions(f, rec, a.decisions)
 	case schemas.KindClaim:
-		j.claimed(f, rec)
+		j.claimed(f, rec, a.stored)
 	case schemas.KindOutcome:
 		j.outcomes(f, rec, a.outcomes)
 	case schemas.KindPulse:
@@ -149,7 +149,7 @@ func (j *Judge) pass(f *ledger.Fold) {
 	j.book.Expire(f.LogTime())
 	j.expire(f.LogTime())
 	if release := f.Governance().Release(); release != nil {
-		j.done.Forget(f.LogTime().Add(-release.Bounds.Memory), func(p ledger.Position) { j.past = max(j.past, p.Seq) })
+		j.done.Forget(f.LogTime().Add(-release.Bounds.Memory), func(ledger.Position) {})
 	}
 }
 
@@ -157,7 +157,7 @@ func (j *Judge) derive(f *ledger.Fold, rec ledger.Record, a Ahead) ([]verdict.De
 	if j.replica == nil {
 		return nil, nil
 	}
-	j.sealed = j.sealed[:0]
+	j.blind.missed = j.blind.missed[:0]
 	derived, err := j.replica.Step(f, rec, a.contents)
 	if err != nil {
 		return nil, fmt.Errorf("audit: position %d: %w", rec.Seq, err)
@@ -165,13 +165,6 @@ func (j *Judge) derive(f *ledger.Fold, rec ledger.Record, a Ahead) ([]verdict.De
 	j.report.Verdicts += uint64(len(derived))
 	return derived, nil
 }
-
-// maxRecorded bounds what Underived gives.
-const maxRecorded = 1 << 20
-
-// Underived is what quorums decided where no verdict could be derived, because
-// arguments are sealed. A second judge that is given it derives everything else.
-func (j *Judge) Underived() map[ledger.Position]*pb.Decision { return j.recorded }
 
 // abandon gives up deriving verdicts: a record before this one is missing.
 func (j *Judge) abandon(why string) {

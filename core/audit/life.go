@@ -17,7 +17,7 @@ import (
 type life struct {
 	at       ledger.Position
 	digest   trust.Digest
-	own      []trust.Digest // by round: the decisions derived again
+	own      []trust.Digest // by round: the decisions derived again, zero where none could be
 	end      time.Time      // log time from which on no round and no claim can change anything
 	quorum   *pb.Decision   // of the newest round that has one
 	rounds   uint32         // rounds that were decided by anybody
@@ -25,12 +25,14 @@ type life struct {
 	claim    *claim         // the valid one
 	over     bool           // log time is behind its end
 	finished bool           // it has its final state
-	sealed   bool           // no verdict could be derived on it
+	sealed   bool           // to a key that is not held here
+	taken    bool           // a verdict on it could not be derived
+	told     bool           // in the clear, and a recorded verdict on it was not compared
 }
 
 // in is the decision derived again in a round; false if nothing called for one.
 func (l *life) in(round uint32) (trust.Digest, bool) {
-	if uint64(round) >= uint64(len(l.own)) {
+	if uint64(round) >= uint64(len(l.own)) || l.own[round].IsZero() {
 		return trust.Digest{}, false
 	}
 	return l.own[round], true
@@ -43,8 +45,8 @@ func (j *Judge) intents(f *ledger.Fold, rec ledger.Record, contents []verdict.Co
 		for _, d := range derived {
 			j.bear(f, d.Round.Intent, trust.DigestIn(d.Decision.GetIntentDigest()), d.Decision.GetDeadline())
 		}
-		for _, at := range j.sealed {
-			j.bearSealed(f, rec, contents, at)
+		for _, at := range j.blind.missed {
+			j.bearUnderived(f, rec, contents, at)
 		}
 		j.called(derived)
 		return
@@ -61,15 +63,6 @@ func (j *Judge) intents(f *ledger.Fold, rec ledger.Record, contents []verdict.Co
 			j.bear(f, ledger.Position{Seq: rec.Seq, Index: uint32(i)}, item.Digest, contents[i].Intent.GetDeadline())
 		}
 	}
-}
-
-// bearSealed begins the life of an intent on which no verdict could be derived.
-func (j *Judge) bearSealed(f *ledger.Fold, rec ledger.Record, contents []verdict.Content, at ledger.Position) {
-	if int(at.Index) >= len(rec.Items) || j.digest[rec.Items[at.Index].Digest] != nil {
-		return // a list that cannot be read, or a re-send
-	}
-	j.taken++
-	j.bear(f, at, rec.Items[at.Index].Digest, contents[at.Index].Intent.GetDeadline()).sealed = true
 }
 
 // bear begins a life. One whose deadline is unreadable, or further away than
@@ -91,25 +84,31 @@ func (j *Judge) bear(f *ledger.Fold, at ledger.Position, digest trust.Digest, de
 	return l
 }
 
-// called notes which decisions the records call for.
+// called notes which decisions the records call for. A round that could not be
+// derived leaves a gap.
 func (j *Judge) called(derived []verdict.Derived) {
 	for _, d := range derived {
-		if l := j.lives[d.Round.Intent]; l != nil && int(d.Round.Number) == len(l.own) {
-			l.own = append(l.own, d.Digest)
+		l := j.lives[d.Round.Intent]
+		if l == nil {
+			continue
 		}
+		for len(l.own) <= int(d.Round.Number) {
+			l.own = append(l.own, trust.Digest{})
+		}
+		l.own[d.Round.Number] = d.Digest
 	}
 }
 
 // decided takes a quorum's decision.
 func (j *Judge) decided(l *life, d *pb.Decision) {
-	if l.sealed && len(j.recorded) < maxRecorded {
-		j.recorded[verdict.DecidedAt(d)] = d
+	if _, derived := l.in(d.GetRound()); l.taken && !derived {
+		j.blind.record(d)
 	}
 	if l.quorum == nil || d.GetRound() >= l.quorum.GetRound() {
 		l.quorum = d
 	}
 	// What round 0 denies for any reason but a missing approval gets no other round.
-	if l.claim == nil && l.quorum.GetRound() == 0 && l.verdict() == StateDenied {
+	if l.claim == nil && l.quorum.GetRound() == 0 && l.verdict() == StateDenied && !schemas.Pending(l.quorum) {
 		j.finish(l, StateDenied)
 	}
 }
@@ -132,7 +131,7 @@ func (j *Judge) expire(now time.Time) {
 // verdict is the final state of an intent that nobody acted on.
 func (l *life) verdict() State {
 	switch {
-	case l.quorum == nil || schemas.Pending(l.quorum):
+	case l.quorum == nil:
 		return StateExpired
 	case l.quorum.GetVerdict() != pb.Verdict_VERDICT_ALLOW:
 		return StateDenied

@@ -13,6 +13,7 @@ import (
 // headSeen is a tree that a pulse names and that is not of these records.
 type headSeen struct {
 	finding Finding
+	number  uint64 // of the governance head that its pulse names
 	size    uint64
 	root    trust.Digest
 }
@@ -46,8 +47,8 @@ func (j *Judge) pulsed(f *ledger.Fold, rec ledger.Record) {
 // theirs, or reaches beyond the pulse's own position, means that records were
 // lost since: governors must have signed for it, or do so yet.
 func (j *Judge) named(f *ledger.Fold, rec ledger.Record, r *roots) {
-	head := rec.Pulse.GetCheckpoint()
-	if head.GetSize() == 0 || slices.ContainsFunc(f.Governance().Losses(), func(l *pb.Loss) bool { return excuses(l, head.GetSize()) }) {
+	head, number := rec.Pulse.GetCheckpoint(), rec.Pulse.GetHead().GetNumber()
+	if head.GetSize() == 0 || slices.ContainsFunc(j.losses, func(l lossSeen) bool { return l.excuses(number, head.GetSize()) }) {
 		return
 	}
 	named := trust.DigestIn(head.GetRoot())
@@ -55,18 +56,19 @@ func (j *Judge) named(f *ledger.Fold, rec ledger.Record, r *roots) {
 	p, signer := ledger.Position{Seq: rec.Seq}, rec.Signer.ID.String()
 	switch {
 	case head.GetSize() >= rec.Seq:
-		j.lost(head, at(f, RuleCheckpoint, p, signer, "its pulse names a checkpoint over %d records, where %d stand: what followed was lost, and no governors signed for the loss", head.GetSize(), rec.Seq-1))
+		j.wait(rec.Pulse, at(f, RuleCheckpoint, p, signer, "its pulse names a checkpoint over %d records, where %d stand: what followed was lost, and no governors signed for the loss", head.GetSize(), rec.Seq-1))
 	case !known:
 		j.old++
 	case root != lineage.Hash(named):
-		j.lost(head, at(f, RuleCheckpoint, p, signer, "its pulse names root %s for the first %d records, whose root is %s, and no governors signed for a loss", named.Short(), head.GetSize(), trust.Digest(root).Short()))
+		j.wait(rec.Pulse, at(f, RuleCheckpoint, p, signer, "its pulse names root %s for the first %d records, whose root is %s, and no governors signed for its loss", named.Short(), head.GetSize(), trust.Digest(root).Short()))
 	}
 }
 
-// lost keeps a finding that governors may yet answer, once for each tree that a
+// wait keeps a finding that governors may yet answer, once for each tree that a
 // sentinel names: it repeats it with every pulse.
-func (j *Judge) lost(head *pb.CheckpointHead, finding Finding) {
-	one := headSeen{finding, head.GetSize(), trust.DigestIn(head.GetRoot())}
+func (j *Judge) wait(pulse *pb.Pulse, finding Finding) {
+	head := pulse.GetCheckpoint()
+	one := headSeen{finding, pulse.GetHead().GetNumber(), head.GetSize(), trust.DigestIn(head.GetRoot())}
 	switch {
 	case slices.ContainsFunc(j.heads, one.same):
 	case len(j.heads) == maxHeads:
@@ -78,10 +80,4 @@ func (j *Judge) lost(head *pb.CheckpointHead, finding Finding) {
 
 func (h headSeen) same(other headSeen) bool {
 	return h.size == other.size && h.root == other.root && h.finding.Subject == other.finding.Subject
-}
-
-// excuses reports whether governors have signed that the tree of this size is
-// lost.
-func excuses(loss *pb.Loss, size uint64) bool {
-	return loss.GetKept() < size && size <= loss.GetLost().GetSize()
 }

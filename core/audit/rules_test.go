@@ -80,6 +80,69 @@ var corrupt = []struct {
 		r := w.allowed()
 		w.report("x1", r, w.claim("x1", r), pb.Status_STATUS_EXECUTED, func(o *pb.Outcome) { o.Head.Digest[0] ^= 1 })
 	}, "governance.mismatch $"},
+	{"an outcome that names a head of before its claim", nil, func(w *world) {
+		before := w.fold.Governance().Head().Proto()
+		w.govern(trusttest.Halt(pb.ScopeKind_SCOPE_KIND_TOOL, "pay"))
+		w.pulse()
+		r := w.allowed()
+		w.report("x1", r, w.claim("x1", r), pb.Status_STATUS_EXECUTED, func(o *pb.Outcome) { o.Head = before })
+	}, "governance.mismatch $"},
+	{"an outcome on another tool's subject", nil, func(w *world) {
+		r := w.allowed()
+		c := w.claim("x1", r)
+		w.list(schemas.KindOutcome, "pay", "x1", encode(w.tb, w.outcome("x1", r, c, pb.Status_STATUS_EXECUTED)))
+	}, "outcome.rogue $"},
+	{"an outcome of a void claim, long after", memory(2 * time.Minute), func(w *world) {
+		r := w.allowed()
+		halt := w.govern(trusttest.Halt(pb.ScopeKind_SCOPE_KIND_GLOBAL, ""))
+		void := w.claim("x1", r)
+		w.govern(trusttest.Resume(halt))
+		w.pulse()
+		w.executed()
+		w.pass(3 * time.Minute)
+		w.report("x1", r, void, pb.Status_STATUS_EXECUTED)
+	}, "outcome.rogue $"},
+	{"a second outcome, long after", memory(2 * time.Minute), func(w *world) {
+		r, c := w.executed()
+		w.pass(3 * time.Minute)
+		w.report("x1", r, c, pb.Status_STATUS_ABANDONED)
+	}, "outcome.rogue $"},
+	{"an outcome of what is no claim, long after", memory(2 * time.Minute), func(w *world) {
+		r, _ := w.executed()
+		w.pass(3 * time.Minute)
+		w.report("x2", r, ledger.Position{Seq: 3, Index: 77}, pb.Status_STATUS_EXECUTED)
+	}, "outcome.rogue $"},
+	{"an action that began nobody knows when", nil, without(pb.Status_STATUS_EXECUTED), "outcome.late $"},
+	{"a failure that began nobody knows when", nil, without(pb.Status_STATUS_FAILED), "outcome.late $"},
+	{"an interruption that began nobody knows when", nil, without(pb.Status_STATUS_INTERRUPTED), "outcome.late $"},
+	{"an action that was abandoned and began", nil, func(w *world) {
+		r := w.allowed()
+		w.report("x1", r, w.claim("x1", r), pb.Status_STATUS_ABANDONED, func(o *pb.Outcome) { o.Started = timestamppb.New(w.now) })
+	}, "outcome.rogue $"},
+	{"a start before its claim", clocks(time.Second), func(w *world) {
+		r := w.allowed()
+		c := w.claim("x1", r)
+		w.report("x1", r, c, pb.Status_STATUS_EXECUTED, func(o *pb.Outcome) { o.Started = timestamppb.New(w.now.Add(-time.Second - 1)) })
+	}, "outcome.rogue $"},
+	{"an end before its start", clocks(time.Second), func(w *world) {
+		r := w.allowed()
+		c := w.claim("x1", r)
+		w.report("x1", r, c, pb.Status_STATUS_FAILED, func(o *pb.Outcome) { o.Finished = timestamppb.New(w.now.Add(-time.Second - 1)) })
+	}, "outcome.rogue $"},
+	{"a late start of what nobody knows the end of", clocks(time.Second), func(w *world) {
+		r := w.allowed()
+		c := w.claim("x1", r)
+		w.report("x1", r, c, pb.Status_STATUS_INDETERMINATE, func(o *pb.Outcome) { o.Started = timestamppb.New(w.now.Add(2*time.Second + 1)) })
+	}, "outcome.late $"},
+	{"a late start behind a longer bound", clocks(100 * time.Millisecond), func(w *world) {
+		r := w.allowed()
+		c := w.claim("x1", r)
+		w.now = w.now.Add(1500 * time.Millisecond)
+		began := w.now
+		w.release(clocks(time.Second))
+		w.pulse()
+		w.report("x1", r, c, pb.Status_STATUS_EXECUTED, func(o *pb.Outcome) { o.Started = timestamppb.New(began) })
+	}, "outcome.late $"},
 	{"a late start", nil, func(w *world) {
 		r := w.allowed()
 		c := w.claim("x1", r)
@@ -90,6 +153,17 @@ var corrupt = []struct {
 	{"a claim without an outcome", nil, func(w *world) {
 		w.claim("x1", w.allowed())
 		w.pass(10*time.Second + stuckAfter() + time.Second)
+	}, "claim.stuck 16.0"},
+
+	{"a claim without an outcome, which governors let pass", nil, func(w *world) {
+		w.claim("x1", w.allowed())
+		w.pass(10*time.Second + stuckAfter() + time.Second)
+		trip := w.govern(trusttest.Trip(), members()["s1"].Key)
+		w.govern(trusttest.Resume(trip))
+	}, "claim.stuck 16.0"},
+	{"a claim without an outcome, by a release that is less patient", patient(-20 * time.Second), func(w *world) {
+		w.claim("x1", w.allowed())
+		w.pass(10*time.Second + stuckAfter() - 19*time.Second)
 	}, "claim.stuck 16.0"},
 
 	{"ALLOW instead of DENY", nil, func(w *world) {
@@ -165,6 +239,17 @@ var corrupt = []struct {
 	{"a pulse that names another tree", nil, func(w *world) {
 		w.pulse(func(p *pb.Pulse) { p.Checkpoint = &pb.CheckpointHead{Size: 3, Root: make([]byte, 32)} })
 	}, "checkpoint.fork $"},
+	{"after a loss, a tree that is lost again", nil, func(w *world) {
+		kept := w.seq()
+		w.govern(lossOf(&pb.CheckpointHead{Size: kept + 1000, Root: make([]byte, 32)}, kept))
+		w.pulse(func(p *pb.Pulse) { p.Checkpoint = &pb.CheckpointHead{Size: kept + 900, Root: make([]byte, 32)} })
+	}, "checkpoint.fork $"},
+	{"after a loss, another tree than that of now", nil, func(w *world) {
+		kept := w.seq()
+		w.govern(lossOf(&pb.CheckpointHead{Size: kept + 1000, Root: make([]byte, 32)}, kept))
+		w.executed()
+		w.pulse(func(p *pb.Pulse) { p.Checkpoint = &pb.CheckpointHead{Size: kept + 3, Root: make([]byte, 32)} })
+	}, "checkpoint.fork $"},
 	{"the same lie in every pulse is one finding", nil, func(w *world) {
 		for range 3 {
 			w.pulse(func(p *pb.Pulse) { p.Head.Digest[0] ^= 1 })
@@ -172,6 +257,19 @@ var corrupt = []struct {
 			w.pulse(func(p *pb.Pulse) { p.Head.Digest[0] ^= 1 })
 		}
 	}, "governance.mismatch $-8 governance.mismatch $-6 governance.mismatch $-3 governance.mismatch $ checkpoint.fork $-7"},
+}
+
+// without is an outcome that does not say when its action began.
+func without(status pb.Status) func(w *world) {
+	return func(w *world) {
+		r := w.allowed()
+		w.report("x1", r, w.claim("x1", r), status, func(o *pb.Outcome) { o.Started = nil })
+	}
+}
+
+// lossOf is a loss that governors sign for.
+func lossOf(lost *pb.CheckpointHead, kept uint64) *pb.Governance {
+	return &pb.Governance{Record: &pb.Governance_Loss{Loss: &pb.Loss{Lost: lost, Kept: kept, Reason: "the disk broke"}}}
 }
 
 // stuckAfter is how long after an action had to end its claim is found.

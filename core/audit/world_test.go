@@ -33,6 +33,7 @@ type world struct {
 	parser  ledger.Parser
 	fold    *ledger.Fold
 	replica *verdict.Replica
+	reader  verdict.Reader
 	edge    lineage.Edge
 	now     time.Time
 
@@ -157,7 +158,7 @@ func (w *world) put(subject string, data []byte) (ledger.Record, error) {
 	}
 	contents := make([]verdict.Content, len(rec.Items))
 	for i, item := range rec.Items {
-		contents[i] = verdict.Read(item.Bytes)
+		contents[i] = w.reader.Read(item.Bytes)
 	}
 	all, failed := w.replica.Step(w.fold, rec, contents)
 	if failed != nil {

@@ -28,6 +28,8 @@ type member struct {
 	clock   clock
 	lag     lag
 	reports []*pb.Finding // what it found itself, of whatever rule
+	started bool          // it has read its ledger to the end
+	read    uint64        // position of the ledger that it had read when it said so
 }
 
 // life is one incarnation of a participant, as its newest heartbeat told.
@@ -85,7 +87,7 @@ func (w *Watch) Heartbeat(f *ledger.Fold, beat *pb.Heartbeat, from trust.Credent
 	}
 	w.compareState(f, m, beat)
 	w.compareHead(f, m, beat, received)
-	m.reports = beat.GetFindings()
+	m.reports, m.read, m.started = beat.GetFindings(), beat.GetPosition(), beat.GetStarted()
 	m.release.note(m.otherRelease(release, beat), received)
 	m.build.note(m.unattested(f, release, beat, from), received)
 	m.clock.note(release, w.settings[schemas.DriftClockSkew].threshold, beat.GetClock().AsTime(), stored, received)
@@ -143,8 +145,9 @@ func (w *Watch) dismiss(gov *governance.State) {
 }
 
 // Waiting says whom the sentinel must hear before it may say that all is well:
-// itself, and every required participant, since it began to hear. It is "" when
-// it waits for nobody.
+// itself, and every required participant, since it began to hear. Of a recorder
+// it must hear that it has compared the whole ledger with what it signed. It is ""
+// when it waits for nobody.
 func (w *Watch) Waiting(f *ledger.Fold, now time.Time) string {
 	gov := f.Governance()
 	release := gov.Release()
@@ -156,7 +159,9 @@ func (w *Watch) Waiting(f *ledger.Fold, now time.Time) string {
 	}
 	var names []string
 	for _, one := range w.beaters {
-		if m := w.roster[one.Identity]; one.required && (m == nil || !m.fresh) && !gov.RevokedID(one.spiffe) {
+		m := w.roster[one.Identity]
+		ready := m != nil && m.fresh && (m.started || one.Role != pb.Role_ROLE_RECORDER)
+		if one.required && !ready && !gov.RevokedID(one.spiffe) {
 			names = append(names, one.Name)
 		}
 	}

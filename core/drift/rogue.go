@@ -14,7 +14,7 @@ import (
 func (w *Watch) reported(f *ledger.Fold, rec ledger.Record, outcomes []*pb.Outcome) {
 	for i, o := range outcomes {
 		at := ledger.Position{Seq: rec.Seq, Index: uint32(i)}
-		claim, why := w.claims.conclude(f, rec.Signer.ID, rec.Items[i], o)
+		claim, why := w.claims.conclude(f, rec, rec.Items[i], o)
 		if why != "" {
 			w.raise(f, schemas.DriftOutcomeRogue, symptom{
 				subject: at.String(), about: w.aboutOutcome(rec, claim), at: rec.Seq, alike: true, since: f.LogTime(),
@@ -56,7 +56,8 @@ func (*Watch) aboutOutcome(rec ledger.Record, c *claim) about {
 
 // conclude gives a claim its outcome, or says why it is none of it. The same
 // bytes again are harmless: an executor repeats what was not acknowledged.
-func (c *claims) conclude(f *ledger.Fold, signer trust.Identity, item ledger.Item, o *pb.Outcome) (one *claim, why string) {
+func (c *claims) conclude(f *ledger.Fold, rec ledger.Record, item ledger.Item, o *pb.Outcome) (one *claim, why string) {
+	signer := rec.Signer.ID
 	if o == nil || o.GetExecutor() != signer.String() {
 		return nil, "it is no well-formed outcome of its signer"
 	}
@@ -72,6 +73,8 @@ func (c *claims) conclude(f *ledger.Fold, signer trust.Identity, item ledger.Ite
 		return one, fmt.Sprintf("claim %s is of %s", at, one.executor)
 	case one.intent != intent:
 		return one, fmt.Sprintf("claim %s is on another intent", at)
+	case one.tool != rec.Token:
+		return one, fmt.Sprintf("claim %s is for tool %s, and it stands on the subject of %s", at, one.tool, rec.Token)
 	case one.outcome.IsZero():
 		one.outcome = item.Digest
 		delete(c.open, at)

@@ -28,6 +28,11 @@ func TestWaiting(t *testing.T) {
 		{"before it heard itself", func(w *world) { w.beat("e1"); w.beat("s1") }, "waiting for e1"},
 		{"all that are required", func(w *world) { w.beat("s1"); w.beat("e1") }, ""},
 		{"another one", func(w *world) { w.beat("s1"); w.beat("e2") }, "waiting for e1"},
+		{"a required recorder that compares the ledger yet", func(w *world) {
+			w.release(entry("r1", require))
+			w.pass(2, changed("r1", func(b *pb.Heartbeat) { b.Started = false }))
+		}, "waiting for r1"},
+		{"a required recorder that has compared it", func(w *world) { w.release(entry("r1", require)); w.pass(2, nil) }, ""},
 		{"it no longer hears itself", func(w *world) { w.beat("s1"); w.beat("e1"); w.pass(5, nil, "s1") }, "waiting for its own heartbeat"},
 		{"it heard nobody for a while", func(w *world) { w.pass(3, nil); w.pass(5, nil, names...); w.beat("s1") }, "waiting for e1"},
 		{"it hears all again", func(w *world) { w.pass(3, nil); w.pass(5, nil, names...); w.pass(2, nil) }, ""},
