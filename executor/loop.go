@@ -92,7 +92,7 @@ func readAhead(p *ledger.Parsed) []*pb.Decision {
 // step runs with mu held: it is the feed's guard.
 func (l *loop) step(f *ledger.Fold, ev feed.Event[[]*pb.Decision]) error {
 	l.fold = f
-	l.skew.Stored(ev.Time, time.Now())
+	l.skew.Stored(ev.Time, time.Now(), l.x.health.Live())
 	l.book.Expire(f.LogTime())
 	if ev.Noise != nil {
 		l.noise.Report(l.x.cfg.Logger, ev.Seq, ev.Noise)
@@ -199,7 +199,7 @@ func (l *loop) disarmed() string {
 	if l.x.clock() < 0 {
 		return "the boot clock cannot be read: without it nothing bounds a start"
 	}
-	if fault := l.skew.Fault(release.Bounds.MaxClockSkew); fault != "" {
+	if fault := l.skew.Fault(release.Bounds.MaxClockSkew, time.Now()); fault != "" {
 		return fault
 	}
 	if fault := feed.StandingFault(l.fold, l.x.cfg.Key.ID()); fault != "" {

@@ -102,7 +102,7 @@ func (e *eye) tellTime(ev feed.Event[ahead]) {
 	if p := ev.Record.Pulse; p != nil && bytes.Equal(p.GetIncarnation(), e.s.incarnation[:]) {
 		e.skew.StoredSince(ev.Time, p.GetClock().AsTime(), time.Now())
 	} else {
-		e.skew.Stored(ev.Time, time.Now())
+		e.skew.Stored(ev.Time, time.Now(), e.health.Live())
 	}
 }
 
@@ -147,7 +147,7 @@ func (e *eye) fault(now time.Time) string {
 	if fault := e.health.Fault(release.Proto.GetDurability()); fault != "" {
 		return fault
 	}
-	if fault := e.skew.Fault(release.Bounds.MaxClockSkew); fault != "" {
+	if fault := e.skew.Fault(release.Bounds.MaxClockSkew, now); fault != "" {
 		return fault
 	}
 	if fault := feed.StandingFault(e.fold, e.s.cfg.Key.ID()); fault != "" {

