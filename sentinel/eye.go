@@ -119,7 +119,7 @@ func (e *eye) replay(f *ledger.Fold, ev feed.Event[ahead]) error {
 	for _, d := range derived {
 		e.watch.Derived(f, d.Round, d.Digest)
 	}
-	e.watch.Blind(e.replica.Blind(f))
+	e.watch.Blind(f, e.replica.Blind(f))
 	if e.watch.Derailed(f) || e.replica.Blind(f) {
 		e.state = mark{}
 	} else if ev.Record.Kind == schemas.KindPulse {

@@ -19,6 +19,7 @@ type ballots struct {
 	votes   *verdict.Tally // of releases that have verdicts derived again
 	derives bool           // somebody derives verdicts again
 	blind   bool           // and cannot, now
+	since   time.Time      // log time when that began
 	other   time.Time      // log time when a quorum last recorded what was not derived
 }
 
@@ -121,7 +122,25 @@ func (w *Watch) Derived(f *ledger.Fold, round verdict.Round, digest trust.Digest
 // Blind says whether the sentinel cannot derive now what is due, because arguments
 // are sealed to a key that it has not got: what quorums record meanwhile may be due
 // all the same.
-func (w *Watch) Blind(blind bool) { w.ballots.blind = blind }
+func (w *Watch) Blind(f *ledger.Fold, blind bool) {
+	if blind && !w.ballots.blind {
+		w.ballots.since = f.LogTime()
+	}
+	w.ballots.blind = blind
+}
+
+// replaying judges replay.mismatch, and warns while nobody here can: whoever may
+// seal could hide a wrong verdict behind a sealed intent.
+func replaying(w *Watch, m moment) []symptom {
+	all := reported(schemas.DriftReplayMismatch, pb.Role_ROLE_AUDITOR)(w, m)
+	if w.ballots.blind {
+		all = append(all, symptom{
+			level: pb.Level_LEVEL_WARN, subject: w.self.ID.String(), about: about{participant: w.self.ID}, since: w.ballots.since,
+			detail: "arguments on the ledger are sealed to keys that it has not got: it derives no verdicts until W has passed",
+		})
+	}
+	return all
+}
 
 // Derailed reports whether a quorum has recorded, within W, what the sentinel did
 // not derive. The verdict state that it derives is then no longer that of

@@ -378,6 +378,13 @@ func (w *world) lose(size uint64, root trust.Digest) {
 	w.govern(&pb.Governance{Record: &pb.Governance_Loss{Loss: &pb.Loss{Lost: &pb.CheckpointHead{Size: size, Root: root[:]}, Kept: 3, Reason: "a test lost it"}}})
 }
 
+func TestBlindness(t *testing.T) {
+	runNear(t, []near{
+		{"it cannot derive what is due", nil, func(w *world) { w.watch.Blind(w.fold, true) }, []string{"warn replay.mismatch s1"}},
+		{"it can again", nil, func(w *world) { w.watch.Blind(w.fold, true); w.watch.Blind(w.fold, false) }, nil},
+	})
+}
+
 func TestOutcomeRogue(t *testing.T) {
 	runNear(t, []near{
 		{"without any claim", nil, func(w *world) { w.report("x1", w.request(), ledger.Position{Seq: 3}) }, []string{"trip outcome.rogue 17.0"}},

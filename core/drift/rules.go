@@ -30,7 +30,7 @@ var rules = []rule{
 	{schemas.DriftCheckpointFork, reported(schemas.DriftCheckpointFork, pb.Role_ROLE_RECORDER)},
 	{schemas.DriftOutcomeRogue, events(schemas.DriftOutcomeRogue)},
 	{schemas.DriftClaimStuck, stuck},
-	{schemas.DriftReplayMismatch, reported(schemas.DriftReplayMismatch, pb.Role_ROLE_AUDITOR)},
+	{schemas.DriftReplayMismatch, replaying},
 	{schemas.DriftReleaseStale, stale},
 }
 
