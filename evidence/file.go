@@ -7,14 +7,14 @@ import (
 	"os"
 )
 
-// Kept is a Source that stays where it is and can be read again: an export in a
-// file, or an archive in a folder.
+// Kept is a Source at a path: an export in a file, an archive in a folder, or an
+// export that comes out of a pipe, which alone does not repeat.
 type Kept interface {
 	Source
-	Size() int64 // in bytes, as Frame.End counts
+	Size() int64 // in bytes, as Frame.End counts; 0 if it is not known
 }
 
-// Open opens what is kept at a path.
+// Open opens what is at a path. Of a pipe it waits for the beginning.
 func Open(path string) (Kept, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -22,8 +22,10 @@ func Open(path string) (Kept, error) {
 		return nil, fmt.Errorf("evidence: %w", err)
 	case info.IsDir():
 		return kept(OpenArchive(path))
-	default:
+	case info.Mode().IsRegular():
 		return kept(OpenFile(path))
+	default:
+		return kept(openPipe(path))
 	}
 }
 

@@ -203,8 +203,8 @@ func (x *Executor) startAt(ctx context.Context) (start, error) {
 		return start{}, err
 	}
 	if last < settled {
-		return start{}, fmt.Errorf("%w: the ledger ends at position %d, this executor had read it up to %d; restore the newest copy, or, if the governors accept the loss, remove the executor's mark",
-			streams.ErrRegressed, last, settled)
+		return start{}, fmt.Errorf("%w: the ledger ends at position %d, this executor had read it up to %d; restore the newest copy, or, if the governors accept the loss and max_deadline has passed since the newest record that was lost, remove the executor's mark, run/%s.mark in its data folder",
+			streams.ErrRegressed, last, settled, x.cfg.ID.Name)
 	}
 	bounds, err := feed.Longest(ctx, x.cfg.Conn, x.cfg.ID.Zone, x.cfg.Ledger)
 	if err != nil {

@@ -4,10 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
-
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/lineage"
@@ -30,17 +27,13 @@ type book struct {
 	again  func() // begin anew: the tree has ended
 
 	edge    *lineage.Edge // of the ledger as it is now, as far as anything was signed
-	differs *difference   // the first one; nil if there is none
-	forked  time.Time     // when a fork was found; zero without one
+	passed  int           // checkpoints of the past that it was compared with
+	same    uint64        // records from the first on that are known to be those that were signed for
+	differs string        // how the ledger differs first; "" if it does not
+	forked  *fork         // what was found first; nil as long as nothing is
 	sealed  uint64        // position of the seal; 0 before it
 	news    bool          // something came that is no pulse
 	told    int           // losses that were not this tree's, and that the log knows of
-}
-
-// difference is where the ledger is not what was signed.
-type difference struct {
-	position uint64 // the first that differs, as far as it can be told
-	detail   string
 }
 
 func newBook(r *Recorder, tree *tiles.Log, p past, again func()) (*book, error) {
@@ -85,7 +78,7 @@ func (b *book) take(entry lineage.Entry) error {
 		}
 	}
 	switch {
-	case b.differs != nil: // nothing follows from here
+	case b.differs != "" || !b.past.onDisk(): // nothing follows from here
 	case b.sealed > 0 && entry.Seq > b.sealed: // the last checkpoint covers the seal
 	case entry.Seq > b.tree.Size():
 		return b.tree.Append(entry.Bytes())
@@ -93,54 +86,33 @@ func (b *book) take(entry lineage.Entry) error {
 	return nil
 }
 
+// compare compares the record with the tree on disk, and the ledger up to it with
+// the checkpoints of that size. The first difference alone is noted: all that
+// follow come from it.
 func (b *book) compare(entry lineage.Entry) error {
-	if entry.Seq <= b.tree.Checkpoint().Size && b.differs == nil {
+	b.edge.Append(entry.Leaf())
+	if b.differs != "" {
+		return nil
+	}
+	if b.past.onDisk() && entry.Seq <= b.tree.Checkpoint().Size {
 		held, err := b.tree.Holds(entry.Seq-1, entry.Bytes())
 		if err != nil {
 			return err
 		}
 		if !held {
-			b.differ(entry.Seq, fmt.Sprintf("the record at position %d is not the one that was signed for", entry.Seq))
+			b.differs = fmt.Sprintf("the record at position %d is not the one that was signed for", entry.Seq)
+			return nil
 		}
+		b.same = entry.Seq
 	}
-	b.edge.Append(entry.Leaf())
-	for _, c := range b.past.signed {
-		if c.Size == entry.Seq && c.Root != b.edge.Root() {
-			b.differ(1, fmt.Sprintf("the first %d records are not those that were signed for; which of them differ cannot be told without the tree", c.Size))
+	for ; b.passed < len(b.past.signed) && b.past.signed[b.passed].Size == entry.Seq; b.passed++ {
+		if b.past.signed[b.passed].Root != b.edge.Root() {
+			b.differs = fmt.Sprintf("the first %d records are not those that were signed for; which of them differ cannot be told without the tree", entry.Seq)
+			return nil
 		}
+		b.same = entry.Seq
 	}
 	return nil
-}
-
-// differ notes the first difference alone: all that follow come from it.
-func (b *book) differ(position uint64, detail string) {
-	if b.differs == nil {
-		b.differs = &difference{position, detail}
-	}
-}
-
-// fork says how the ledger contradicts what was signed; nil if it does not, or as
-// long as that is not known.
-func (b *book) fork() *pb.Finding {
-	d := b.differs
-	last := b.past.last()
-	switch {
-	case !b.health.Started():
-		return nil
-	case d != nil:
-	case b.seq() < last.Size:
-		d = &difference{b.seq() + 1, fmt.Sprintf("the ledger ends at position %d", b.seq())}
-	default:
-		return nil
-	}
-	if b.forked.IsZero() {
-		b.forked = time.Now()
-	}
-	return &pb.Finding{
-		Rule: schemas.DriftCheckpointFork, Level: pb.Level_LEVEL_TRIP, Subject: strconv.FormatUint(d.position, 10), Since: timestamppb.New(b.forked),
-		Detail: fmt.Sprintf("%s; the last checkpoint of %s covers %d records, root %v. Bring the ledger back, or let governors sign for what is lost: portcullis loss",
-			d.detail, last.Origin, last.Size, last.Root),
-	}
 }
 
 // seq is the position that was read.
@@ -158,7 +130,7 @@ func (b *book) ended() bool {
 	if len(losses) <= b.past.losses {
 		return false
 	}
-	if b.fork() == nil || b.pastNow().ends(losses[b.past.losses:]) {
+	if b.fork() == nil || b.pastNow().ends(losses) {
 		return true
 	}
 	if b.told != len(losses) {
@@ -171,7 +143,7 @@ func (b *book) ended() bool {
 // pastNow is the past with what was signed since.
 func (b *book) pastNow() past {
 	p := b.past
-	if c := b.tree.Checkpoint(); c.Size > 0 {
+	if c := b.tree.Checkpoint(); p.onDisk() && c.Size > p.last().Size {
 		p.signed = append(slices.Clip(p.signed), c)
 	}
 	return p

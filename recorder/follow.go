@@ -61,10 +61,10 @@ func (r *Recorder) begin(ctx context.Context) (*tiles.Log, past, error) {
 		return nil, past{}, err
 	}
 	p, err := r.pastOf(ctx, g, tree)
-	if err != nil || p.losses == len(g.losses) || p.losses >= r.ended && !p.ends(g.losses[p.losses:]) {
+	if err != nil || p.losses >= len(g.losses) || p.losses >= r.ended && !p.ends(g.losses) {
 		return tree, p, err
 	}
-	if err := r.folder.SetAside(p.losses + 1); err != nil {
+	if err := r.folder.SetAside(p.disk + 1); err != nil {
 		return nil, past{}, err
 	}
 	r.cfg.Logger.Warn("governors signed for a loss; the old tree is set aside, a new one begins", "signed", p.last().Size, "losses", len(g.losses))

@@ -209,11 +209,8 @@ func TestLostDisk(t *testing.T) {
 			w.noise(writes)
 			r = w.run()
 			f := r.forks()
-			signed, position := w.lastPublished(), w.last()+1
-			if writes > 0 {
-				position = 1 // where they begin to differ, an empty disk cannot tell
-			}
-			w.checkFork(f, position, signed)
+			signed := w.lastPublished()
+			w.checkFork(f, 1, signed) // where they begin to differ, neither an empty disk nor a note can tell
 			if _, err := os.Stat(filepath.Join(tiles.TreeDir(w.dir), "checkpoint")); err == nil || r.Status().Signed > 0 {
 				t.Error("it signed")
 			}
@@ -253,7 +250,7 @@ func TestJunkAmongCheckpoints(t *testing.T) {
 	forged, err := signer.Sign(big.String(), time.Now())
 	must(t, err)
 	junk := func() {
-		for range chunk + 1 {
+		for range together + 1 {
 			w.write("w1", schemas.KindCheckpoint, "", forged)
 		}
 	}
@@ -361,12 +358,7 @@ func TestLogKeysAreReplaced(t *testing.T) {
 	r.covers(w.noise(5))
 	r.end()
 	first := w.checkpoint()
-	w.logKeys = newLogKeys(t)
-	replaced := w.zone.Release(w.ofToday, func(p *pb.Release) {
-		digest := w.fold().Governance().Release().Digest
-		p.Version, p.Replaces = 2, digest[:]
-	})
-	w.govern(trusttest.Released(replaced))
+	w.replaceKeys()
 	r = w.run()
 	r.covers(w.last())
 	if got := w.truthful(); got.Size <= first.Size || got.Origin != first.Origin {
@@ -385,12 +377,14 @@ func TestRunRefuses(t *testing.T) {
 		}
 	})
 	t.Run("a tree of another ledger", func(t *testing.T) {
-		w, other := newWorld(t), newWorld(t)
-		r := other.run()
-		r.covers(other.noise(1))
-		r.end()
-		w.dir = other.dir
-		r = w.run()
+		w := newWorld(t)
+		signer, err := w.logKeys.Signer("example.test/other")
+		must(t, err)
+		note, err := signer.Sign(lineage.Checkpoint{Origin: "example.test/other", Root: new(lineage.Edge).Root()}.String(), time.Now())
+		must(t, err)
+		must(t, os.MkdirAll(tiles.TreeDir(w.dir), 0o700))
+		must(t, os.WriteFile(filepath.Join(tiles.TreeDir(w.dir), "checkpoint"), note, 0o600))
+		r := w.run()
 		<-r.done
 		if err := *r.err.Load(); err == nil || !strings.Contains(err.Error(), "its own folder") {
 			t.Error(err)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"slices"
+	"strings"
 
 	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/fabric"
@@ -64,20 +66,47 @@ func lastCheckpoint(ctx context.Context, f *fabric.Fabric, conn *streams.Conn, s
 	return newestOf(s.State, notes).signed.Note, nil
 }
 
+// ErrRuns reports a zone that still runs and must not: a ledger is continued when
+// nobody serves the old one any more, because both have the same members.
+var ErrRuns = errors.New("zone: the old zone still runs")
+
 // SealedBroker is where a sealed ledger can be read: the broker that is named, or
-// else one of this process's own on the folder's store. Stop must be called.
+// else one of this process's own on the folder's store. Stop must be called. A store
+// that another process has open is ErrRuns.
 func SealedBroker(f *fabric.Fabric, named Broker, log *slog.Logger) (b Broker, stop func(), err error) {
 	if named != (Broker{}) {
 		return named, func() {}, nil
 	}
 	server, err := StartServer(f, anyPort, 0, log)
 	if errors.Is(err, streams.ErrStoreInUse) {
-		return Broker{URL: f.NATS.URL}, func() {}, nil // it runs
+		return Broker{}, nil, fmt.Errorf("%w: its broker has %s open; make sure that it is sealed, stop what runs with %s, then continue it", ErrRuns, f.ServerDir(), f.Dir)
 	}
 	if err != nil {
 		return Broker{}, nil, fmt.Errorf("zone: reading the sealed ledger: %w", err)
 	}
 	return Broker{Server: server, URL: server.URL()}, server.Shutdown, nil
+}
+
+// CheckQuiet refuses, with ErrRuns, as long as members of the zone are heard: a
+// broker elsewhere may run on, and they must not.
+func CheckQuiet(ctx context.Context, f *fabric.Fabric, conn *streams.Conn) error {
+	o, err := Observe(ctx, ObserveConfig{Fabric: f, Conn: conn, Heartbeats: true})
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+	if err := o.Heard(ctx); err != nil {
+		return err
+	}
+	var names []string
+	for _, seen := range o.Beats() {
+		names = append(names, seen.From.Name)
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	slices.Sort(names)
+	return fmt.Errorf("%w: heard are %s; stop every process of the old ledger but its broker, then continue it", ErrRuns, strings.Join(names, ", "))
 }
 
 // anyPort lets the embedded server choose.

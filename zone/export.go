@@ -53,11 +53,14 @@ type Export struct {
 	Frames iter.Seq2[evidence.Frame, error]
 	Last   uint64 // position of the last record; less than Header.First if there is none
 
-	Checkpoint []byte // the newest that is in it; nil if there is none
+	Checkpoint []byte // the largest that fits; nil if there is none
 	Covered    uint64 // positions that it covers
 	// Lost is the size of a tree that a recorder signed and that is larger than the
 	// ledger: records were lost. Its checkpoint is in the export. 0 if there is none.
 	Lost uint64
+	// Seal is the position of the record that ended the ledger; 0 if none has. What
+	// stands behind it is never covered.
+	Seal uint64
 	// Unread says why no checkpoint was looked for; "" if one was.
 	Unread string
 }
@@ -72,7 +75,7 @@ func (x *Exporter) Export(ctx context.Context, cfg ExportConfig) (*Export, error
 	}
 	e := &Export{Header: evidence.Header{
 		Extent: evidence.Whole, Ledger: x.f.Ledger, TrustDomain: x.f.TrustDomain, Zone: x.f.Zone, First: cfg.From, Made: time.Now().UTC(),
-	}}
+	}, Seal: base.seal}
 	switch {
 	case cfg.Segment:
 		e.Header.Extent, e.Header.Made = evidence.Segment, time.Time{} // the same records make the same bytes
@@ -124,11 +127,11 @@ func (x *Exporter) end(ctx context.Context, cfg ExportConfig, base *base, e *Exp
 		e.Checkpoint, e.Covered = c.note, c.Size
 	}
 	if e.Lost > 0 {
-		newest, err := x.newest(ctx, base, base.origins()-1, ^uint64(0))
+		largest, err := x.largest(ctx, base, base.origins()-1, ^uint64(0))
 		if err != nil {
 			return nil, err
 		}
-		for _, c := range newest {
+		for _, c := range largest {
 			if c.Size > e.Last {
 				found = append(found, c)
 			}
@@ -141,12 +144,12 @@ func (x *Exporter) end(ctx context.Context, cfg ExportConfig, base *base, e *Exp
 // are read before the ledger's end: one that is larger even so proves a loss.
 func (x *Exporter) cover(ctx context.Context, wait time.Duration, base *base, e *Export) error {
 	for end := time.Now().Add(wait); ; {
-		newest, err := x.newest(ctx, base, base.origins()-1, ^uint64(0))
+		largest, err := x.largest(ctx, base, base.origins()-1, ^uint64(0))
 		if err != nil {
 			return err
 		}
-		if n := len(newest); n > 0 && newest[n-1].Size >= e.Last {
-			size := newest[n-1].Size
+		if n := len(largest); n > 0 && largest[n-1].Size >= e.Last {
+			size := largest[n-1].Size
 			last, err := x.conn.Last(ctx)
 			if err != nil {
 				return err
@@ -155,6 +158,9 @@ func (x *Exporter) cover(ctx context.Context, wait time.Duration, base *base, e 
 				e.Lost = size
 			}
 			return nil
+		}
+		if n := len(largest); n > 0 && base.seal > 0 && largest[n-1].Size >= base.seal {
+			return nil // no other will come
 		}
 		if !time.Now().Before(end) {
 			return nil

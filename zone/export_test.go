@@ -241,3 +241,29 @@ func TestExportTellsALoss(t *testing.T) {
 		t.Errorf("a range does not speak of the end: covered %d of %d, %v", e.Covered, e.Last, report.Findings)
 	}
 }
+
+// TestCopiesHideNoLoss: whatever is written behind the largest note, a whole
+// minute's worth of old ones or more, an export finds it.
+func TestCopiesHideNoLoss(t *testing.T) {
+	for name, copies := range map[string]int{"a late one": 1, "more than are read at once": 300} {
+		t.Run(name, func(t *testing.T) {
+			w := watchedZone(t)
+			x := w.exporter()
+			sign, publish := w.recording()
+			e, report, _ := w.exported(x, zone.ExportConfig{Wait: 20 * time.Second})
+			if !report.Clean() || e.Checkpoint == nil {
+				t.Fatalf("not a good start: %v", report.Findings)
+			}
+			publish(sign(1 << 20))
+			for range copies {
+				publish(e.Checkpoint)
+			}
+			if e, report, _ = w.exported(x, zone.ExportConfig{}); e.Lost != 1<<20 || report.Clean() {
+				t.Errorf("lost %d; found %v", e.Lost, report.Findings)
+			}
+			if part, report, _ := w.exported(x, zone.ExportConfig{To: e.Covered}); part.Covered != e.Covered || part.Lost != 0 || !report.Clean() {
+				t.Errorf("up to %d, %d are covered, %d lost: %v", e.Covered, part.Covered, part.Lost, report.Findings)
+			}
+		})
+	}
+}

@@ -82,3 +82,23 @@ func TestInOrderOfSize(t *testing.T) {
 		}
 	}
 }
+
+// TestRank: the cosignatures that are asked for come first; more of them do not
+// make up for records that are not covered.
+func TestRank(t *testing.T) {
+	of := func(size uint64, witnesses, asked int) checkpoint {
+		c := checkpoint{asked: asked}
+		c.Size, c.Cosigned = size, make([]lineage.Cosignature, witnesses)
+		return c
+	}
+	for name, tt := range map[string]struct{ better, worse checkpoint }{
+		"one that is witnessed":              {of(7, 2, 2), of(9, 1, 2)},
+		"the larger of two that are":         {of(9, 2, 2), of(7, 3, 2)},
+		"one cosignature, where none needed": {of(7, 1, 0), of(9, 0, 0)},
+		"of one size, with more":             {of(9, 2, 1), of(9, 1, 1)},
+	} {
+		if rank(tt.better, tt.worse) <= 0 || rank(tt.worse, tt.better) >= 0 {
+			t.Errorf("%s is not better", name)
+		}
+	}
+}

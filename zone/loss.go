@@ -1,6 +1,7 @@
 package zone
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -57,12 +58,17 @@ func (f Fork) Record(reason string) *pb.Governance {
 	return &pb.Governance{Record: &pb.Governance_Loss{Loss: &pb.Loss{Lost: f.Lost, Kept: f.Kept, Reason: reason}}}
 }
 
+// signedBy reports whether a loss is this one.
+func (f Fork) signedBy(loss *pb.Loss) bool {
+	return f.Kept == loss.GetKept() && f.Lost.GetSize() == loss.GetLost().GetSize() && bytes.Equal(f.Lost.GetRoot(), loss.GetLost().GetRoot())
+}
+
 // CheckLoss refuses a loss that the recorders do not report any more, or report
 // otherwise: it would begin a tree that nobody needs.
 func (s *Status) CheckLoss(loss *pb.Loss) error {
 	forks := s.Forks()
 	for _, f := range forks {
-		if f.Kept == loss.GetKept() && f.Lost.GetSize() == loss.GetLost().GetSize() && string(f.Lost.GetRoot()) == string(loss.GetLost().GetRoot()) {
+		if f.signedBy(loss) {
 			return nil
 		}
 	}

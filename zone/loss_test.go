@@ -1,6 +1,7 @@
 package zone_test
 
 import (
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -116,7 +117,15 @@ func TestALossIsSignedForAndRecordedAnew(t *testing.T) {
 		t.Errorf("a loss of more than is lost: %v", err)
 	}
 
+	if err := observer.CheckForks(w.within(patience), observer.ForkHalts()); !errors.Is(err, zone.ErrForked) || !strings.Contains(err.Error(), "sign the loss first") {
+		t.Errorf("lifting the trip before the loss is signed for: %v", err)
+	}
+	if err := observer.CheckForks(w.within(patience), []governance.Halt{{Rule: schemas.DriftReplayMismatch}, {Reason: "fire"}}); err != nil {
+		t.Errorf("lifting what no fork has caused: %v", err)
+	}
+
 	w.send(gov, fork.Record("the power failed"))
+	must(t, observer.CheckForks(w.within(patience), observer.ForkHalts()))
 	after := w.evidence(observer, covered)
 	if origin := after.Evidence.Checkpoint.Origin; !strings.HasSuffix(origin, "/loss-1") {
 		t.Errorf("the new tree is of %s", origin)

@@ -175,6 +175,12 @@ func TestContinueRefuses(t *testing.T) {
 	open, err := zone.ReadSealed(w.within(patience), w.fabric, gov.Conn())
 	must(t, err)
 	end := w.sealed()
+	if _, _, err := zone.SealedBroker(w.fabric, zone.Broker{}, slog.New(slog.DiscardHandler)); !errors.Is(err, zone.ErrRuns) {
+		t.Errorf("its broker runs: %v", err)
+	}
+	if err := zone.CheckQuiet(w.within(patience), w.fabric, gov.Conn()); !errors.Is(err, zone.ErrRuns) || !strings.Contains(err.Error(), "x1") {
+		t.Errorf("its members run: %v", err)
+	}
 	gov.Close()
 	w.Close()
 	note := string(end.Checkpoint)
@@ -218,4 +224,5 @@ func TestContinueRefuses(t *testing.T) {
 	if read, err := zone.ReadSealed(w.within(patience), w.fabric, again.Conn()); err != nil || read.Seal != end.Seal {
 		t.Errorf("read from its store alone: %+v, %v", read, err)
 	}
+	must(t, zone.CheckQuiet(w.within(patience), w.fabric, again.Conn()))
 }

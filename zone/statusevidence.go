@@ -77,7 +77,7 @@ func (s *Status) evidence(note newestNote) Evidence {
 }
 
 func (s *Status) judgeEvidence(e Evidence, beat *Participant, note newestNote) (EvidenceState, string) {
-	waits := s.At.Sub(e.Stored) > coveredWithin
+	waits := !note.waiting.IsZero() && s.At.Sub(note.waiting) > coveredWithin
 	switch {
 	case e.Recorders == 0:
 		return EvidenceNone, "the directory has no recorder"
@@ -121,7 +121,10 @@ func (s *Status) recorderHeard() (best *Participant) {
 type newestNote struct {
 	signed lineage.Signed // the zero value: there is none
 	stored time.Time
-	fault  error // why none of the newest is worth anything
+	// waiting is when the first record that it does not cover was stored: a copy of
+	// an old note is new on the broker, and covers no more for it. Zero: there is none.
+	waiting time.Time
+	fault   error // why none of the newest is worth anything
 }
 
 const (
@@ -150,7 +153,26 @@ func (o *Observer) newestCheckpoint(ctx context.Context) (newestNote, error) {
 	}
 	note := newestNote{fault: errors.New("the ledger is not read yet")}
 	o.Look(func(f *ledger.Fold) { note = newestOf(f.Governance(), notes) })
+	if note.waiting, err = firstUncovered(ctx, o.conn, note); err != nil {
+		return newestNote{}, err
+	}
 	return note, nil
+}
+
+// firstUncovered is when the record behind a checkpoint was stored, or, where its
+// time cannot be told, the checkpoint; zero if there is no such record.
+func firstUncovered(ctx context.Context, conn *streams.Conn, note newestNote) (time.Time, error) {
+	raw, err := conn.Get(ctx, note.signed.Size+1)
+	switch {
+	case errors.Is(err, streams.ErrMissing):
+		return time.Time{}, nil
+	case err != nil:
+		return time.Time{}, err
+	case raw.Foreign:
+		return note.stored, nil
+	default:
+		return raw.Time, nil
+	}
 }
 
 // readNotes reads the last notes of a zone's checkpoints, oldest first.

@@ -31,8 +31,8 @@ counted are not: every session begins anew, every window is empty. The folder
 files/ is not copied.
 
 The old ledger is read on its own store, or from --server or --context. Refused is
-one that is not sealed, or whose last checkpoint does not verify or does not cover
-the seal.
+one that is not sealed, that still runs, or whose last checkpoint does not verify or
+does not cover the seal.
 
 JSON: {"event":"continued","data","from","ledger","continues","size","trust_domain","zone"}`,
 		Args: cobra.NoArgs,
@@ -80,6 +80,11 @@ func (g *globals) continueLedger(ctx context.Context, flags continueFlags) error
 	signed, err := end.Check()
 	if err != nil {
 		return err
+	}
+	if named != (zone.Broker{}) { // else this process has its store alone
+		if err := zone.CheckQuiet(reading, old, gov.Conn()); err != nil {
+			return orUnreachable(err)
+		}
 	}
 	next, err := old.Continue(g.data, end, flags.port)
 	if err != nil {

@@ -126,6 +126,8 @@ func coveredWord(e *zone.Export) string {
 		return "none: " + e.Unread
 	case e.Covered == 0:
 		return "none: no recorder has signed one that fits"
+	case e.Seal > 0 && e.Seal <= e.Covered && e.Covered < e.Last:
+		return fmt.Sprintf("over the first %d records, and the seal at position %d is among them; what follows changes nothing any more", e.Covered, e.Seal)
 	case e.Covered < e.Last:
 		return fmt.Sprintf("over the first %d records; what follows is not covered yet", e.Covered)
 	}

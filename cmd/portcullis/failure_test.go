@@ -44,6 +44,7 @@ func TestExitOf(t *testing.T) {
 		{fabric.ErrNoBrake, exitLocalState},
 		{zone.ErrTools, exitLocalState},
 		{streams.ErrStoreInUse, exitLocalState},
+		{zone.ErrRuns, exitLocalState},
 		{&evidence.BrokenError{Why: errors.New("cut off")}, exitFindings},
 		{&fs.PathError{Op: "open", Path: "x", Err: fs.ErrPermission}, exitLocalState},
 	}

@@ -138,6 +138,9 @@ func (g *globals) haltBy(ctx, within context.Context, f *fabric.Fabric, gov *zon
 		return err
 	}
 	defer observer.Close()
+	if sealed(within, gov) {
+		return errSealed
+	}
 	c := &confirming{g: g, f: f, observer: observer, scope: scope, before: f.Clock()}
 	if err := c.send(within, gov, record); err != nil {
 		return err
@@ -156,6 +159,20 @@ func (g *globals) haltBy(ctx, within context.Context, f *fabric.Fabric, gov *zon
 		}
 	}
 	return c.confirm(ctx, flags.wait)
+}
+
+// sealedWithin bounds finding out whether there is anything to halt. A halt does
+// not wait longer, and none is held back because that could not be read.
+const sealedWithin = time.Second
+
+var errSealed = errors.New("the ledger is sealed: everything on it is halted already, for good, and no record governs it any more; halt the ledger that continues it, if there is one")
+
+// sealed reports whether the ledger is known to have ended.
+func sealed(ctx context.Context, gov *zone.Governing) bool {
+	ctx, cancel := context.WithTimeout(ctx, sealedWithin)
+	defer cancel()
+	state, err := gov.State(ctx)
+	return err == nil && state.Sealed()
 }
 
 // govern runs one act of governance on the ledger. Within ends with the time

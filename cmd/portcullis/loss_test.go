@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -92,6 +93,13 @@ func TestLossSession(t *testing.T) {
 	s.note("The broker's store is an earlier copy. The recorder signs nothing, and a sentinel has tripped.")
 	s.run("loss")
 	s.run("loss", "--key", away)
+	for _, lift := range [][]string{{"--all"}, {statusOf(t, data).Halts[0].Halt}} {
+		refused(t, "a resume before the loss", exitError, "nobody has signed for", "sign the loss first: portcullis loss",
+			append([]string{"--data", data, "resume", "--reason", "over"}, lift...)...)
+	}
+	if told := statusOf(t, data); len(told.Halts) == 0 {
+		t.Error("the trip was lifted")
+	}
 	s.run("loss", "--reason", "the power failed", "--recorder", "r2")
 	out := filepath.Join(t.TempDir(), "loss.json")
 	s.run("loss", "--reason", "the power failed", "--out", out)
@@ -128,10 +136,17 @@ func TestSealSession(t *testing.T) {
 	s.run("seal", "--submit", out, "--confirm", "home")
 	s.run("seal")
 	s.run("halt", "--reason", "fire", "--wait", "0")
+	s.run("halt", "--drill", "--reason", "weekly")
 	s.run("propose", "--as", "scout", "--tool", "file-read", "--resource", "reports/q3.txt", "--arg", "path=reports/q3.txt")
+	s.data = next
+	s.note("As long as the old one runs, nothing continues it.")
+	s.run("continue", "--from", data)
+	f, err := fabric.Open(data)
+	must(t, err)
+	s.run("--server", f.NATS.URL, "continue", "--from", data)
+	sealedExports(t, data)
 	must(t, up.Stop(killLoopPatience))
 	s.note("It goes on in another folder.")
-	s.data = next
 	s.run("continue")
 	s.run("continue", "--from", data)
 	s.run("continue", "--from", data)
@@ -141,6 +156,24 @@ func TestSealSession(t *testing.T) {
 	serve(t, next, "up")
 	s.run("propose", "--as", "scout", "--tool", "file-read", "--resource", "reports/q3.txt", "--arg", "path=reports/q3.txt")
 	golden(t, "seal.txt", s.evident(map[string]string{out: "FILE", away: "g2.pem", data: "OLD", next: "NEW"}))
+}
+
+// sealedExports: what stands behind a seal waits for no checkpoint.
+func sealedExports(t *testing.T, data string) {
+	t.Helper()
+	dir := t.TempDir()
+	for _, command := range [][]string{{"export", "-o", filepath.Join(dir, "ledger.pcx")}, {"archive", "--to", filepath.Join(dir, "archives")}} {
+		out := done(t, append([]string{"--data", data, "--json"}, command...)...)
+		var told struct{ Covered, Last uint64 }
+		must(t, json.Unmarshal([]byte(out), &told))
+		if told.Covered == 0 || told.Covered >= told.Last {
+			t.Errorf("%v: %s", command, out)
+		}
+	}
+	out := done(t, "--data", data, "export", "-o", filepath.Join(dir, "again.pcx"))
+	if !strings.Contains(out, "and the seal at position") || strings.Contains(out, "not covered yet") {
+		t.Errorf("the seal is covered: %s", out)
+	}
 }
 
 // TestJointFilesRefused: what is no loss, was altered, or is for another ledger is

@@ -13,9 +13,20 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// A second signal ends the process the hard way.
 	context.AfterFunc(ctx, stop)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go endHard(signals)
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// endHard ends the process at the second signal, whatever still waits: a read of a
+// pipe that nobody writes to looks at no context. The system's own way to end it
+// may have been turned off by whoever started this process.
+func endHard(signals <-chan os.Signal) {
+	<-signals
+	<-signals
+	os.Exit(exitError)
 }
 
 // run is main without the process: it returns the exit code.

@@ -43,6 +43,9 @@ them what it lifts; then somebody submits it:
 
 --local lifts the brake that portcullis halt --local has pulled on this machine.
 
+A trip of rule checkpoint.fork is lifted when governors have signed for what the
+ledger lost, and not before: see portcullis loss.
+
 Exit code 8: it took effect, and not every executor is armed in time.
 
 JSON: one object for each halt in force: {"halt","scope","reason","rule","subject","position","age_ms"}; {"event":"preview","halts":[…],
@@ -123,6 +126,9 @@ func (r *resuming) run(ctx, within context.Context, flags resumeFlags) (err erro
 	defer r.observer.Close()
 	preview, err := r.preview(within)
 	if err != nil || flags.preview {
+		return err
+	}
+	if err := r.observer.CheckForks(within, preview.Halts); err != nil {
 		return err
 	}
 	data, err := r.gov.Sign(zone.ResumeRecord(r.ids, flags.reason))

@@ -89,7 +89,11 @@ func (g *globals) resumeSubmit(ctx context.Context, flags resumeFlags) error {
 			return err
 		}
 		defer r.observer.Close()
-		if _, err := r.preview(within); err != nil {
+		preview, err := r.preview(within)
+		if err != nil {
+			return err
+		}
+		if err := r.observer.CheckForks(within, preview.Halts); err != nil {
 			return err
 		}
 		return r.submit(ctx, within, file.envelope, flags.wait)

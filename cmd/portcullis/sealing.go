@@ -8,6 +8,7 @@ import (
 
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/fabric"
+	"github.com/portcullis-dev/portcullis/schemas"
 )
 
 func newKeysSealingCommand(g *globals) *cobra.Command {
@@ -121,6 +122,9 @@ the release lists is silent. The same again serves members enrolled since.
 JSON: {"event":"sealing_key","id","public_key","made","written":[…],"elsewhere":[{"role","name","path"}],"source","noted"}`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if err := schemas.CheckName(args[0]); err != nil {
+				return usage(fmt.Errorf("%w; choose another id", err))
+			}
 			f, err := g.fabric()
 			if err != nil {
 				return err

@@ -73,7 +73,7 @@ type toldStatus struct {
 		State, Why, Recorder string
 		Size                 uint64
 	}
-	Halts        []any
+	Halts        []struct{ Halt string }
 	Findings     []any
 	Participants []struct {
 		Role, Name, State string

@@ -54,7 +54,7 @@ func (g *globals) verify(path, anchor string) error {
 	}
 	file, err := proof.Decode(data)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w; give a file that portcullis prove wrote", path, err)
 	}
 	r := proof.Verify(file, trusted)
 	if err := g.say(verified{r.OK(), trusted.String(), r}, "%s", resultText(r)); err != nil {

@@ -287,8 +287,8 @@ func TestKeysAnticipated(t *testing.T) {
 	h := l.list(schemas.KindIntent, "alice", alice)
 	keys := NewKeys()
 	parser := Parser{Zone: trusttest.ZoneName, Keys: keys}
-	credential := func(data []byte) *Parsed {
-		return parser.Parse(Raw{Seq: 1, Subject: schemas.Subject(trusttest.ZoneName, schemas.KindCredential, "alice"), Data: data})
+	credential := func(data []byte) {
+		parser.Parse(Raw{Seq: 1, Subject: schemas.Subject(trusttest.ZoneName, schemas.KindCredential, "alice"), Data: data})
 	}
 	stranger := trusttest.NewCA().Rotated(alice, "stranger") // of an issuer that no release names
 	credential(stranger.Credential)

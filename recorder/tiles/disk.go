@@ -41,7 +41,7 @@ func (d *disk) do(what, path string, change func() error) error {
 		err = change()
 	}
 	if err != nil {
-		return fmt.Errorf("tiles: %s %s: %w", what, path, err)
+		return fmt.Errorf("tiles: %s %s: %w; mend the disk, then start the recorder again", what, path, err)
 	}
 	return nil
 }
