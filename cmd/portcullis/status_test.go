@@ -74,7 +74,7 @@ type toldStatus struct {
 		Size                 uint64
 	}
 	Halts        []struct{ Halt string }
-	Findings     []any
+	Findings     []struct{ Rule, Level, Detail string }
 	Participants []struct {
 		Role, Name, State string
 		AgeMS             *float64 `json:"age_ms"`
