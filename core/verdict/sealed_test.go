@@ -89,9 +89,6 @@ func TestSealedArguments(t *testing.T) {
 		{"a key that the release does not list", []*trust.SealingKey{spareKey}, func(w *world) []func(*pb.Intent) {
 			return []func(*pb.Intent){pay(5), w.sealed(boxKey)}
 		}, []pb.Reason{argumentsSealed}},
-		{"an id that names two keys", []*trust.SealingKey{boxKey, namesake}, func(w *world) []func(*pb.Intent) {
-			return []func(*pb.Intent){pay(5), w.sealed(boxKey)}
-		}, []pb.Reason{argumentsSealed}},
 		{"sealed to another key of that id", []*trust.SealingKey{boxKey}, func(w *world) []func(*pb.Intent) {
 			return []func(*pb.Intent){pay(5), w.sealed(namesake)}
 		}, []pb.Reason{argumentsSealed}},
