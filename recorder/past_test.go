@@ -28,7 +28,9 @@ func (w *world) replaceKeys() {
 func (w *world) recorded(n int) lineage.Checkpoint {
 	w.t.Helper()
 	r := w.run()
-	r.covers(w.noise(n))
+	last := w.noise(n)
+	r.covers(last)
+	r.eventually("it is published", func() bool { return w.lastPublished().Size >= last })
 	r.end()
 	return w.lastPublished()
 }
