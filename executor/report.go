@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/portcullis-dev/portcullis/core/ledger"
+	"github.com/portcullis-dev/portcullis/core/permit"
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/schemas"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
@@ -79,8 +80,8 @@ func forPeople(text string) string {
 // compares the governance head that each outcome names.
 func (l *loop) outcomesSeen(f *ledger.Fold, rec ledger.Record) {
 	for _, item := range rec.Items {
-		o := new(pb.Outcome)
-		if schemas.Decode(item.Bytes, schemas.MaxItem, o) != nil {
+		o := permit.ReadOutcome(item.Bytes)
+		if o == nil {
 			continue
 		}
 		if rec.Signer.ID == l.x.cfg.ID {

@@ -1,12 +1,6 @@
 package streams
 
-import (
-	"context"
-	"errors"
-	"fmt"
-
-	"github.com/nats-io/nats.go"
-)
+import "context"
 
 // A checkpoint covers all before it, so a reader that falls behind may lose some.
 const (
@@ -24,22 +18,7 @@ const (
 // headers of its own is left out. A participant without the right to read
 // checkpoints hears none: the broker refuses, and the connection logs it.
 func (c *Conn) SubscribeCheckpoints(on func(Raw)) (stop func(), err error) {
-	if c.cfg.Zone == "" {
-		return nil, errors.New("streams: checkpoints: the connection names no zone; set ConnConfig.Zone")
-	}
-	name := Checkpoints.Name(c.cfg.Zone)
-	sub, err := c.nc.Subscribe(Checkpoints.live(c.cfg.Zone), func(m *nats.Msg) {
-		if record, _, ok := recordOf(m, name, announcement); ok && m.Subject == livePrefix+record.Subject {
-			on(record)
-		}
-	})
-	if err != nil {
-		return nil, fmt.Errorf("streams: checkpoints of %s: %w", c.cfg.Zone, c.closedOr(err))
-	}
-	if err := sub.SetPendingLimits(checkpointQueue, checkpointBytes); err != nil {
-		return nil, fmt.Errorf("streams: checkpoints of %s: %w", c.cfg.Zone, c.closedOr(err))
-	}
-	return func() { _ = sub.Unsubscribe() }, nil
+	return c.subscribe(Checkpoints, checkpointQueue, checkpointBytes, on)
 }
 
 // LastCheckpoint returns the newest message of the zone's checkpoints, whatever

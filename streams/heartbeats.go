@@ -27,20 +27,26 @@ const (
 // A participant without the right to read heartbeats hears none: the broker
 // refuses, and the connection logs it.
 func (c *Conn) SubscribeHeartbeats(on func(Raw)) (stop func(), err error) {
+	return c.subscribe(Heartbeats, heartbeatQueue, heartbeatBytes, on)
+}
+
+// subscribe calls on with each record that is stored in a stream from now on, as
+// the broker announces it. What does not fit in the queue is lost.
+func (c *Conn) subscribe(stream Stream, queue, size int, on func(Raw)) (stop func(), err error) {
 	if c.cfg.Zone == "" {
-		return nil, errors.New("streams: heartbeats: the connection names no zone; set ConnConfig.Zone")
+		return nil, errors.New("streams: subscribe: the connection names no zone; set ConnConfig.Zone")
 	}
-	name := Heartbeats.Name(c.cfg.Zone)
-	sub, err := c.nc.Subscribe(Heartbeats.live(c.cfg.Zone), func(m *nats.Msg) {
+	name := stream.Name(c.cfg.Zone)
+	sub, err := c.nc.Subscribe(stream.live(c.cfg.Zone), func(m *nats.Msg) {
 		if record, _, ok := recordOf(m, name, announcement); ok && m.Subject == livePrefix+record.Subject {
 			on(record)
 		}
 	})
 	if err != nil {
-		return nil, fmt.Errorf("streams: heartbeats of %s: %w", c.cfg.Zone, c.closedOr(err))
+		return nil, fmt.Errorf("streams: subscribe to %s: %w", name, c.closedOr(err))
 	}
-	if err := sub.SetPendingLimits(heartbeatQueue, heartbeatBytes); err != nil {
-		return nil, fmt.Errorf("streams: heartbeats of %s: %w", c.cfg.Zone, c.closedOr(err))
+	if err := sub.SetPendingLimits(queue, size); err != nil {
+		return nil, fmt.Errorf("streams: subscribe to %s: %w", name, c.closedOr(err))
 	}
 	return func() { _ = sub.Unsubscribe() }, nil
 }

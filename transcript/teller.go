@@ -181,8 +181,8 @@ func (t *Teller) rules(f *ledger.Fold) bool {
 }
 
 func (t *Teller) outcome(rec ledger.Record, item ledger.Item) *Outcome {
-	said := new(pb.Outcome)
-	if schemas.Decode(item.Bytes, schemas.MaxItem, said) != nil || said.GetExecutor() != rec.Signer.ID.String() {
+	said := permit.ReadOutcome(item.Bytes)
+	if said == nil || said.GetExecutor() != rec.Signer.ID.String() {
 		return &Outcome{Defect: "it is not a well-formed outcome of its signer"}
 	}
 	o := outcome(said)

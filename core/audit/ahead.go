@@ -29,17 +29,9 @@ func Read(p *ledger.Parsed) Ahead {
 		case schemas.KindDecision:
 			a.decisions = append(a.decisions, permit.ReadDecision(item.Bytes))
 		case schemas.KindOutcome:
-			a.outcomes = append(a.outcomes, readOutcome(item.Bytes))
+			a.outcomes = append(a.outcomes, permit.ReadOutcome(item.Bytes))
 		default:
 		}
 	}
 	return a
-}
-
-func readOutcome(item []byte) *pb.Outcome {
-	o := new(pb.Outcome)
-	if schemas.Decode(item, schemas.MaxItem, o) != nil {
-		return nil
-	}
-	return o
 }

@@ -105,7 +105,6 @@ func (a *Audit) step(p *Prepared) error {
 		a.judge.Noise(a.fold, noise)
 		return nil
 	}
-	r.Signatures += uint64(max(len(rec.Effect.Signers), 1))
 	if err := a.judge.Record(a.fold, rec, p.ahead); err != nil {
 		return err
 	}

@@ -15,8 +15,10 @@ func (j *Judge) governed(f *ledger.Fold, rec ledger.Record) {
 	if rec.Effect.Drill {
 		kind = "drill"
 	}
+	signers := rec.Effect.Signers()
+	j.report.Signatures += uint64(max(len(signers), 1))
 	j.report.Governance = append(j.report.Governance, Governed{
-		Position: rec.Seq, LogTime: f.LogTime().UTC(), Epoch: rec.Effect.Epoch, Kind: kind, Text: text, Signers: rec.Effect.Signers,
+		Position: rec.Seq, LogTime: f.LogTime().UTC(), Epoch: rec.Effect.Epoch, Kind: kind, Text: text, Signers: signers,
 	})
 	if loss := record.GetLoss(); loss != nil {
 		j.lost(rec.Seq, lossSeen{loss, rec.Effect.Epoch})

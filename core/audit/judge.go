@@ -116,6 +116,9 @@ func (j *Judge) Record(f *ledger.Fold, rec ledger.Record, a Ahead) error {
 	if err != nil {
 		return err
 	}
+	if rec.Kind != schemas.KindGovernance {
+		j.report.Signatures++
+	}
 	switch rec.Kind { //nolint:exhaustive // credentials are judged by the fold
 	case schemas.KindGovernance:
 		j.governed(f, rec)

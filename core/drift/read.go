@@ -23,7 +23,7 @@ func Read(p *ledger.Parsed) Items {
 		case schemas.KindDecision:
 			items.decisions = append(items.decisions, permit.ReadDecision(item.Bytes))
 		case schemas.KindOutcome:
-			items.outcomes = append(items.outcomes, readOutcome(item.Bytes))
+			items.outcomes = append(items.outcomes, permit.ReadOutcome(item.Bytes))
 		default:
 		}
 	}
@@ -33,11 +33,3 @@ func Read(p *ledger.Parsed) Items {
 // Decisions are those of a record of decisions, item by item; nil where an item
 // is none.
 func (i Items) Decisions() []*pb.Decision { return i.decisions }
-
-func readOutcome(item []byte) *pb.Outcome {
-	o := new(pb.Outcome)
-	if schemas.Decode(item, schemas.MaxItem, o) != nil {
-		return nil
-	}
-	return o
-}

@@ -26,9 +26,27 @@ type Effect struct {
 	Epoch  uint64 // the epoch that it opened
 	Drill  bool   // a drill: it was accepted, changed nothing and opened no epoch
 
-	// Signers are whose signatures verify: names of governors, ascending, or a
-	// sentinel's SPIFFE ID.
-	Signers []string
+	signed    Record
+	governors map[trust.KeyID]trust.PublicKey // in force before it
+	names     map[trust.KeyID]string
+}
+
+// Signers are those who made the record take effect: names of governors,
+// ascending, or a sentinel's SPIFFE ID. It verifies the signatures again: few who
+// follow a ledger want to know.
+func (e Effect) Signers() []string {
+	if e.signed.Envelope == nil {
+		return nil
+	}
+	var names []string
+	for id := range e.signed.Envelope.Signers(e.governors) {
+		names = append(names, e.names[id])
+	}
+	if e.signed.Sentinel != (trust.Identity{}) {
+		names = append(names, e.signed.Sentinel.String())
+	}
+	slices.Sort(names)
+	return names
 }
 
 // Apply folds one record. A record that may not take effect is noise: the error
@@ -53,26 +71,13 @@ func (s *State) Apply(r Record) (Effect, error) {
 		before = s.governors // genesis names its own
 	}
 	s.applied[id] = true
-	effect := Effect{ID: id, Record: record, Signers: s.signers(r, before)}
+	effect := Effect{ID: id, Record: record, signed: r, governors: before, names: s.names}
 	if effect.Drill = record.GetHalt().GetScope().GetKind() == pb.ScopeKind_SCOPE_KIND_DRILL; !effect.Drill {
 		s.head = s.head.next(r.Sequence, id)
 		s.chain = append(s.chain, s.head.Digest)
 	}
 	effect.Epoch = s.head.Number
 	return effect, nil
-}
-
-// signers names those who made a record take effect.
-func (s *State) signers(r Record, governors map[trust.KeyID]trust.PublicKey) []string {
-	var names []string
-	for id := range r.Envelope.Signers(governors) {
-		names = append(names, s.names[id])
-	}
-	if r.Sentinel != (trust.Identity{}) {
-		names = append(names, r.Sentinel.String())
-	}
-	slices.Sort(names)
-	return names
 }
 
 func (s *State) dispatch(r Record, id trust.Digest, record *pb.Governance) error {

@@ -79,7 +79,7 @@ func TestSigners(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return strings.Join(e.Signers, " ")
+		return strings.Join(e.Signers(), " ")
 	}
 	for _, step := range []struct {
 		what string

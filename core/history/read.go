@@ -36,21 +36,13 @@ func Read(p *ledger.Parsed) Ahead {
 		}
 	case schemas.KindOutcome:
 		for _, item := range p.Items() {
-			a.outcomes = append(a.outcomes, readOutcome(item.Bytes))
+			a.outcomes = append(a.outcomes, permit.ReadOutcome(item.Bytes))
 		}
 	case schemas.KindGovernance:
 		a.governing, _ = trust.ParseEnvelope(p.Data) // nil where the fold says noise
 	default:
 	}
 	return a
-}
-
-func readOutcome(item []byte) *pb.Outcome {
-	o := new(pb.Outcome)
-	if schemas.Decode(item, schemas.MaxItem, o) != nil {
-		return nil
-	}
-	return o
 }
 
 // fits reports whether it was read from the record's own message.

@@ -69,6 +69,16 @@ func ReadDecision(item []byte) *pb.Decision {
 	return d
 }
 
+// ReadOutcome decodes one item of a list of outcomes; nil if it is not one. It is
+// safe for concurrent use, ahead of the fold.
+func ReadOutcome(item []byte) *pb.Outcome {
+	o := new(pb.Outcome)
+	if schemas.Decode(item, schemas.MaxItem, o) != nil {
+		return nil
+	}
+	return o
+}
+
 // Decide folds one decision, signed by an enforcer of standing, and reports
 // whether it completed a quorum. Token is the tool in the record's subject.
 func (b *Book) Decide(v View, token string, signer trust.Identity, item ledger.Item, d *pb.Decision) (quorum *pb.Decision) {

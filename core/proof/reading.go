@@ -214,8 +214,8 @@ func (r *reading) readClaims(rec ledger.Record) {
 
 func (r *reading) readOutcomes(rec ledger.Record) {
 	for i, item := range rec.Items {
-		o := new(pb.Outcome)
-		if schemas.Decode(item.Bytes, schemas.MaxItem, o) != nil || trust.DigestIn(o.GetIntentDigest()) != r.intent {
+		o := permit.ReadOutcome(item.Bytes)
+		if o == nil || trust.DigestIn(o.GetIntentDigest()) != r.intent {
 			continue
 		}
 		r.reports = append(r.reports, report{

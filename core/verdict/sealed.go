@@ -50,18 +50,12 @@ func (r *Rules) arguments(in Intent) (arguments []byte, ok bool) {
 	return in.Opened.arguments, true
 }
 
-// indexSealing keeps the keys that arguments may be sealed to. An id that names
-// two keys names none.
+// indexSealing keeps the keys that arguments may be sealed to. A release with a
+// malformed one, or with two of one id, takes no effect.
 func (r *Rules) indexSealing() {
-	twice := make(map[string]bool)
 	for _, k := range r.Release.Proto.GetSealingKeys() {
-		to, err := trust.NewSealTo(k)
-		if _, known := r.sealing[k.GetId()]; known || err != nil {
-			twice[k.GetId()] = true
+		if to, err := trust.NewSealTo(k); err == nil {
+			r.sealing[k.GetId()] = to
 		}
-		r.sealing[k.GetId()] = to
-	}
-	for id := range twice {
-		delete(r.sealing, id)
 	}
 }
