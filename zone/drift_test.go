@@ -105,7 +105,8 @@ var provoked = []realDrift{
 		},
 	},
 	{
-		// Two enforcers' decisions differ in one byte.
+		// Two enforcers' decisions differ in one byte. A sentinel sees both, and e1 says in its heartbeat that it has
+		// counted one: whichever comes first trips.
 		rule: schemas.DriftDecisionDivergence, services: honest(), release: asIs,
 		drift: func(w *drifting) (string, func()) {
 			w.acts()
@@ -113,7 +114,7 @@ var provoked = []realDrift{
 			w.newest(schemas.KindDecision, d)
 			d.SessionSequence++
 			w.play("e2").item(schemas.KindDecision, d.GetTool(), d)
-			return ledger.PositionOf(d.GetIntent()).String(), func() {}
+			return ledger.PositionOf(d.GetIntent()).String() + " or e1", func() {}
 		},
 	},
 	{
