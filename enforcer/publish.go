@@ -153,7 +153,11 @@ func (p *publisher) answer(d verdict.Derived, at ledger.Position) {
 	if err != nil {
 		return // decisions carry the authenticated signer
 	}
-	p.e.answers.Add(id.Name, func() *pb.Answer {
+	add := p.e.answers.Add
+	if d.Decision.GetVerdict() == pb.Verdict_VERDICT_ALLOW {
+		add = p.e.answers.AddLazily // what it waits for is the outcome
+	}
+	add(id.Name, func() *pb.Answer {
 		return &pb.Answer{
 			IntentDigest: d.Decision.GetIntentDigest(), Position: at.Proto(),
 			Body: &pb.Answer_Decision{Decision: d.Data}, Explanation: d.Explain(),

@@ -73,6 +73,7 @@ type Executor struct {
 	answers     *outbox.Answers
 	health      *feed.Health
 	status      atomic.Pointer[Status]
+	brake       brakeLook
 	lastStart   atomic.Pointer[pb.Start] // the newest action that was started
 	now         chan struct{}            // capacity 1: beat at once
 	clock       func() time.Duration     // boot clock; negative if it cannot be read

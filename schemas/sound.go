@@ -10,7 +10,7 @@ import (
 )
 
 // sound reports whether a message certainly keeps every rule of the schema and
-// has no unknown field, for the records that an action is made of: reading one
+// has no unknown field, for the records that an action is made of, and answers: reading one
 // through protovalidate costs as much as everything else about it. False says
 // nothing: whoever asks goes on to ask protovalidate, whose word, and whose words
 // for an error, count. Tests hold it to that in both directions.
@@ -24,6 +24,9 @@ func sound(m proto.Message) bool {
 		return known(m) && len(m.GetIntentDigest()) == 32 && soundPosition(m.GetIntent()) && short(m.GetExecutor(), 1, 512) && len(m.GetIncarnation()) == 16
 	case *pb.Outcome:
 		return soundOutcome(m)
+	case *pb.Answer:
+		return known(m) && len(m.GetIntentDigest()) == 32 && m.GetBody() != nil && soundPosition(m.GetPosition()) &&
+			len(m.GetResult()) <= MaxResult && short(m.GetExplanation(), 0, 4096)
 	default:
 		return false
 	}

@@ -40,6 +40,10 @@ func usual() []proto.Message {
 			IntentDigest: digest32(6), Claim: &pb.Position{Sequence: 9}, Status: pb.Status_STATUS_FAILED, Reason: pb.Reason_REASON_RUN_FAILED, ResultDigest: digest32(7),
 			Started: at, Finished: at, Head: &pb.Head{Number: 2, Digest: digest32(8)}, Executor: x1,
 		},
+		&pb.Answer{
+			IntentDigest: digest32(6), Body: &pb.Answer_Outcome{Outcome: []byte{1}}, Position: &pb.Position{Sequence: 9}, Result: []byte("r"), Explanation: "e",
+		},
+		&pb.Answer{IntentDigest: digest32(6), Body: &pb.Answer_Decision{Decision: []byte{1}}, Position: &pb.Position{Sequence: 7, Index: 511}},
 	}
 }
 
@@ -62,7 +66,7 @@ func TestUsualRecordsAreSound(t *testing.T) {
 	}
 	for _, m := range Messages() { // whatever else there is, protovalidate is asked
 		switch m.(type) {
-		case *pb.Intent, *pb.Decision, *pb.Claim, *pb.Outcome:
+		case *pb.Intent, *pb.Decision, *pb.Claim, *pb.Outcome, *pb.Answer:
 		default:
 			if sound(m) {
 				t.Errorf("%T is sound by itself", m)
@@ -205,12 +209,15 @@ func inner(fd protoreflect.FieldDescriptor, outer protoreflect.Message) []func(p
 	return all
 }
 
+// large are the edges of the largest field; made once.
+var large = [][]byte{make([]byte, MaxResult), make([]byte, MaxResult+1)}
+
 // scalars are values around every bound that the schema has anywhere.
 func scalars(fd protoreflect.FieldDescriptor) []protoreflect.Value {
 	var all []protoreflect.Value
 	switch fd.Kind() {
 	case protoreflect.StringKind:
-		for _, n := range []int{1, 55, 56, 63, 64, 65, 128, 129, 256, 257, 512, 513, 640, 641, 1024, 1025, 2048, 2049} {
+		for _, n := range []int{1, 55, 56, 63, 64, 65, 128, 129, 256, 257, 512, 513, 640, 641, 1024, 1025, 2048, 2049, 4096, 4097} {
 			all = append(all, protoreflect.ValueOfString(strings.Repeat("a", n)), protoreflect.ValueOfString(strings.Repeat("ä", n)))
 		}
 		for _, s := range []string{"-a", "a-", "A", "a b", "a\n", "é", "none", "a.b"} {
@@ -219,6 +226,9 @@ func scalars(fd protoreflect.FieldDescriptor) []protoreflect.Value {
 	case protoreflect.BytesKind:
 		for _, n := range []int{1, 2, 15, 16, 17, 31, 32, 33, 4096, 4097, 8192, 8193, 61440, 61441} {
 			all = append(all, protoreflect.ValueOfBytes(make([]byte, n)))
+		}
+		for _, b := range large {
+			all = append(all, protoreflect.ValueOfBytes(b))
 		}
 	case protoreflect.EnumKind:
 		for _, n := range []protoreflect.EnumNumber{-1, 0, 1, 5, 6, 60, 61, 62, 400} {

@@ -12,6 +12,7 @@ import (
 )
 
 func main() {
+	collectRarely()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	signals := make(chan os.Signal, 2)

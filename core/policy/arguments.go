@@ -37,7 +37,7 @@ func (fs *fields) decode(where string, raw []byte, limit int) (types.Record, err
 			return types.Record{}, fmt.Errorf("%s %q is missing", where, fs.list[i].name)
 		}
 	}
-	return types.NewRecord(record), nil
+	return newRecord(record), nil
 }
 
 // members reads name-value pairs up to and including the closing brace, and

@@ -163,7 +163,7 @@ func (fs *fields) record(values map[string]Value) (types.Record, error) {
 	if len(record) != len(values) {
 		return types.Record{}, fmt.Errorf("has an undeclared attribute %.60q", fs.unknown(values))
 	}
-	return types.NewRecord(record), nil
+	return newRecord(record), nil
 }
 
 // unknown returns the first name, in byte order, that is not declared.
@@ -226,5 +226,5 @@ func (s *Set) admitState(r Request) (types.Record, *refusal) {
 		}
 		usage[types.String(id)] = types.Long(n)
 	}
-	return types.NewRecord(usage), nil
+	return newRecord(usage), nil
 }

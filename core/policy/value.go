@@ -134,3 +134,11 @@ func (f *field) admitsNumber(n int64) error {
 	}
 	return nil
 }
+
+// newRecord is types.NewRecord, which copies, sorts and hashes even what is empty.
+func newRecord(m types.RecordMap) types.Record {
+	if len(m) == 0 {
+		return types.Record{}
+	}
+	return types.NewRecord(m)
+}

@@ -59,7 +59,10 @@ func ParseDigest(s string) (Digest, error) {
 type KeyID = Digest
 
 // PublicKey is an Ed25519 public key (RFC 8032). The zero value verifies nothing.
-type PublicKey struct{ raw [ed25519.PublicKeySize]byte }
+type PublicKey struct {
+	raw [ed25519.PublicKeySize]byte
+	id  KeyID // of raw; readers ask for it with every record
+}
 
 // NewPublicKey copies a raw 32-byte public key.
 func NewPublicKey(raw []byte) (PublicKey, error) {
@@ -68,11 +71,12 @@ func NewPublicKey(raw []byte) (PublicKey, error) {
 		return PublicKey{}, fmt.Errorf("trust: an Ed25519 public key has %d bytes, not %d", len(k.raw), len(raw))
 	}
 	copy(k.raw[:], raw)
+	k.id = DigestOf(raw)
 	return k, nil
 }
 
-// ID is the key's id.
-func (k PublicKey) ID() KeyID { return DigestOf(k.raw[:]) }
+// ID is the key's id; that of the zero value names no key.
+func (k PublicKey) ID() KeyID { return k.id }
 
 // Bytes returns a copy of the raw key.
 func (k PublicKey) Bytes() []byte { return append([]byte(nil), k.raw[:]...) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/schemas"
@@ -29,11 +30,16 @@ type Answers struct {
 	mu     sync.Mutex
 	queued map[string][]func() *pb.Answer // agent → answers, made when their turn comes
 	order  []string
+	timed  bool // a timer will wake Run
 	wake   chan struct{}
 }
 
-// maxQueuedAnswers bounds what one agent can make wait.
-const maxQueuedAnswers = 1 << 16
+const (
+	// maxQueuedAnswers bounds what one agent can make wait.
+	maxQueuedAnswers = 1 << 16
+	// linger is how long an answer waits for others that nobody is in a hurry for.
+	linger = 20 * time.Millisecond
+)
 
 // NewAnswers makes a queue of answers, signed by key, whose credential travels
 // with them; Run moves it.
@@ -48,14 +54,37 @@ func NewAnswers(answerer Answerer, ledger trust.Digest, key *trust.SigningKey, c
 // another goroutine, so that explanations cost the caller nothing.
 func (a *Answers) Add(agent string, answer func() *pb.Answer) {
 	a.mu.Lock()
-	queue := a.queued[agent]
-	if len(queue) < maxQueuedAnswers {
-		if len(queue) == 0 {
-			a.order = append(a.order, agent)
-		}
-		a.queued[agent] = append(queue, answer)
-	}
+	a.queue(agent, answer)
 	a.mu.Unlock()
+	a.move()
+}
+
+// AddLazily is Add for an answer that the agent does not wait for: it goes with
+// the next that is sent, or with all that have come within a few milliseconds,
+// under one signature.
+func (a *Answers) AddLazily(agent string, answer func() *pb.Answer) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.queue(agent, answer)
+	if !a.timed {
+		a.timed = true
+		time.AfterFunc(linger, a.move)
+	}
+}
+
+// queue is called with mu held.
+func (a *Answers) queue(agent string, answer func() *pb.Answer) {
+	queue := a.queued[agent]
+	if len(queue) >= maxQueuedAnswers {
+		return
+	}
+	if len(queue) == 0 {
+		a.order = append(a.order, agent)
+	}
+	a.queued[agent] = append(queue, answer)
+}
+
+func (a *Answers) move() {
 	select {
 	case a.wake <- struct{}{}:
 	default:
@@ -86,6 +115,7 @@ func (a *Answers) take() (agent string, batch []func() *pb.Answer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.order) == 0 {
+		a.timed = false // whatever comes lazily from now on needs a timer of its own
 		return "", nil
 	}
 	agent = a.order[0]
