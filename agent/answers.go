@@ -214,7 +214,7 @@ func (w *waiting) concluded(a *pb.Answer, data []byte, signer trust.Credential) 
 	if err := schemas.Decode(data, schemas.MaxItem, o); err != nil {
 		return err
 	}
-	if signer.ID.Role != pb.Role_ROLE_EXECUTOR || o.GetExecutor() != signer.ID.String() || w.intent != trust.DigestIn(o.GetIntentDigest()) {
+	if signer.ID.Role != pb.Role_ROLE_EXECUTOR || !signer.ID.Is(o.GetExecutor()) || w.intent != trust.DigestIn(o.GetIntentDigest()) {
 		return fmt.Errorf("agent: an outcome of %x by %s", o.GetIntentDigest(), signer.ID)
 	}
 	if len(a.GetResult()) > 0 && trust.DigestOf(a.GetResult()) != trust.DigestIn(o.GetResultDigest()) {

@@ -90,7 +90,7 @@ func (b *book) take(entry lineage.Entry) error {
 // the checkpoints of that size. The first difference alone is noted: all that
 // follow come from it.
 func (b *book) compare(entry lineage.Entry) error {
-	b.edge.Append(entry.Leaf())
+	b.edge.Add(entry.Leaf())
 	if b.differs != "" {
 		return nil
 	}

@@ -41,24 +41,22 @@ func LedgerFilter(zone string) string { return ledgerPrefix + "." + zone + ".>" 
 
 // LedgerSubject takes a ledger subject apart. The error says what is wrong.
 func LedgerSubject(subject string) (zone string, kind Kind, token string, err error) {
-	parts := strings.Split(subject, ".")
-	if len(parts) < 3 || len(parts) > 4 || parts[0] != ledgerPrefix {
-		return "", KindUnknown, "", fmt.Errorf("%w: %q", ErrSubject, subject)
-	}
-	kind = ledgerKind(parts[2])
+	prefix, rest, _ := strings.Cut(subject, ".")
+	zone, rest, named := strings.Cut(rest, ".")
+	name, token, tokened := strings.Cut(rest, ".")
+	kind = ledgerKind(name)
 	info, ok := kind.Info()
-	if !ok || (info.Token == TokenNone) != (len(parts) == 3) {
+	if prefix != ledgerPrefix || !named || !ok || (info.Token == TokenNone) == tokened {
 		return "", KindUnknown, "", fmt.Errorf("%w: %q", ErrSubject, subject)
 	}
-	for _, name := range append(parts[1:2:2], parts[3:]...) {
-		if err := CheckName(name); err != nil {
-			return "", KindUnknown, "", fmt.Errorf("%w: %q: %w", ErrSubject, subject, err)
-		}
+	err = CheckName(zone)
+	if err == nil && tokened {
+		err = CheckName(token)
 	}
-	if len(parts) == 4 {
-		token = parts[3]
+	if err != nil {
+		return "", KindUnknown, "", fmt.Errorf("%w: %q: %w", ErrSubject, subject, err)
 	}
-	return parts[1], kind, token, nil
+	return zone, kind, token, nil
 }
 
 func ledgerKind(name string) Kind {

@@ -26,9 +26,9 @@ const maxRound = 1 << 12
 func (j *Judge) decisions(f *ledger.Fold, rec ledger.Record, decisions []*pb.Decision) {
 	for i, d := range decisions {
 		where := ledger.Position{Seq: rec.Seq, Index: uint32(i)}
-		signer := rec.Signer.ID.String()
+		signer := rec.Signer.ID
 		if d == nil {
-			j.find(at(f, RuleReplay, where, signer, "%s signed an item that is no decision", signer))
+			j.find(at(f, RuleReplay, where, signer.String(), "%s signed an item that is no decision", signer))
 			continue
 		}
 		j.book.Decide(f, rec.Token, rec.Signer.ID, rec.Items[i], d)
@@ -82,7 +82,7 @@ func (j *Judge) compare(f *ledger.Fold, rec ledger.Record, l *life, p ledger.Pos
 
 // stray judges a decision on no intent that is not over: a late one, on which no
 // claim can rest any more; or one made up.
-func (j *Judge) stray(f *ledger.Fold, p ledger.Position, signer string, digest trust.Digest, d *pb.Decision) {
+func (j *Judge) stray(f *ledger.Fold, p ledger.Position, signer trust.Identity, digest trust.Digest, d *pb.Decision) {
 	round := verdict.RoundOf(d)
 	own, derived := trust.Digest{}, false
 	if j.replica != nil {
@@ -96,11 +96,11 @@ func (j *Judge) stray(f *ledger.Fold, p ledger.Position, signer string, digest t
 	case derived && own == digest:
 		j.report.Compared++
 	case derived:
-		j.mismatch(f, p, signer, digest, own, d)
+		j.mismatch(f, p, signer.String(), digest, own, d)
 	case !ahead && (over || j.replica == nil):
 		j.late++
 	default:
-		j.find(at(f, RuleReplay, p, signer, "round %d of intent %s: nothing on the ledger calls for a decision in it", round.Number, round.Intent))
+		j.find(at(f, RuleReplay, p, signer.String(), "round %d of intent %s: nothing on the ledger calls for a decision in it", round.Number, round.Intent))
 	}
 }
 

@@ -12,22 +12,22 @@ import (
 // only one of it, names a head of this chain, and does not contradict its claim.
 func (j *Judge) outcomes(f *ledger.Fold, rec ledger.Record, outcomes []*pb.Outcome) {
 	for i, o := range outcomes {
-		p, signer := ledger.Position{Seq: rec.Seq, Index: uint32(i)}, rec.Signer.ID.String()
+		p, signer := ledger.Position{Seq: rec.Seq, Index: uint32(i)}, rec.Signer.ID
 		c, why := j.conclude(f, rec, rec.Items[i], o)
 		if why != "" {
-			j.find(at(f, RuleRogue, p, signer, "%s", why))
+			j.find(at(f, RuleRogue, p, signer.String(), "%s", why))
 		}
 		if o == nil {
 			continue
 		}
 		if err := f.Governance().CheckHead(o.GetHead()); err != nil {
-			j.find(at(f, RuleHead, p, signer, "the outcome names a head that is not on this chain: %v", err))
+			j.find(at(f, RuleHead, p, signer.String(), "the outcome names a head that is not on this chain: %v", err))
 		}
 		if c == nil {
 			continue
 		}
 		if rule, why := c.contradicted(o); why != "" {
-			j.find(at(f, rule, p, signer, "%s", why))
+			j.find(at(f, rule, p, signer.String(), "%s", why))
 		}
 	}
 }
@@ -36,7 +36,7 @@ func (j *Judge) outcomes(f *ledger.Fold, rec ledger.Record, outcomes []*pb.Outco
 // bytes again are harmless: an executor repeats what was not acknowledged.
 func (j *Judge) conclude(f *ledger.Fold, rec ledger.Record, item ledger.Item, o *pb.Outcome) (*claim, string) {
 	signer := rec.Signer.ID
-	if o == nil || o.GetExecutor() != signer.String() {
+	if o == nil || !signer.Is(o.GetExecutor()) {
 		return nil, "it is no well-formed outcome of its signer"
 	}
 	p := ledger.PositionOf(o.GetClaim())

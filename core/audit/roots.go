@@ -34,7 +34,7 @@ func (r *roots) add(leaf lineage.Hash) {
 		}
 	}
 	r.snapshots[last].leaves = append(r.snapshots[last].leaves, leaf)
-	r.edge.Append(leaf)
+	r.edge.Add(leaf)
 }
 
 // at is the root of the tree over the first records; false if they are more than
@@ -52,7 +52,7 @@ func (r *roots) at(size uint64) (lineage.Hash, bool) {
 		}
 		edge := s.edge
 		for _, leaf := range s.leaves[:size-s.edge.Size()] {
-			edge.Append(leaf)
+			edge.Add(leaf)
 		}
 		return edge.Root(), true
 	}

@@ -58,7 +58,7 @@ func (*Watch) aboutOutcome(rec ledger.Record, c *claim) about {
 // bytes again are harmless: an executor repeats what was not acknowledged.
 func (c *claims) conclude(f *ledger.Fold, rec ledger.Record, item ledger.Item, o *pb.Outcome) (one *claim, why string) {
 	signer := rec.Signer.ID
-	if o == nil || o.GetExecutor() != signer.String() {
+	if o == nil || !signer.Is(o.GetExecutor()) {
 		return nil, "it is no well-formed outcome of its signer"
 	}
 	at := ledger.PositionOf(o.GetClaim())

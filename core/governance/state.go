@@ -111,7 +111,17 @@ func (s *State) Revoked(key trust.KeyID, spiffeID string) bool {
 	return s.revoked[key] || s.banned[spiffeID]
 }
 
-// RevokedID reports whether the identity was revoked.
+// RevokedCredential reports whether the credential's key or identity was revoked.
+func (s *State) RevokedCredential(c trust.Credential) bool {
+	return s.revoked[c.Key.ID()] || s.RevokedIdentity(c.ID)
+}
+
+// RevokedIdentity reports whether the identity was revoked.
+func (s *State) RevokedIdentity(id trust.Identity) bool {
+	return len(s.banned) > 0 && s.RevokedID(id.String())
+}
+
+// RevokedID is RevokedIdentity for a SPIFFE ID.
 func (s *State) RevokedID(spiffeID string) bool { return s.banned[spiffeID] }
 
 // Governors returns the keys that may sign governance records now.

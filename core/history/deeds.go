@@ -124,7 +124,7 @@ func (h *History) takeOutcomes(rec ledger.Record, a Ahead) {
 		at, said := ledger.Position{Seq: rec.Seq, Index: uint32(i)}, a.outcomes[i]
 		h.records++
 		h.counts.Outcomes++
-		if said == nil || said.GetExecutor() != rec.Signer.ID.String() {
+		if said == nil || !rec.Signer.ID.Is(said.GetExecutor()) {
 			h.stray(rec, at, trust.Digest{})
 			continue
 		}

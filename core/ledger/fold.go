@@ -325,7 +325,7 @@ func (f *Fold) Standing(cred trust.Credential) (reason pb.Reason, ok bool) {
 	switch {
 	case !enrolled:
 		return pb.Reason_REASON_NOISE_UNENROLLED, false
-	case f.gov.Revoked(cred.Key.ID(), cred.ID.String()):
+	case f.gov.RevokedCredential(cred):
 		return pb.Reason_REASON_NOISE_REVOKED, false
 	case !cred.ValidAt(f.logTime):
 		return pb.Reason_REASON_NOISE_EXPIRED, false

@@ -21,7 +21,7 @@ func (f *Fold) single(p *Parsed, signer trust.Credential, m proto.Message, named
 	if ledger, _ := trust.DigestFrom(ledgerBytes); ledger != f.gov.Ledger() {
 		return schemas.Refuse(pb.Reason_REASON_NOISE_LEDGER, "a %s for ledger %s", p.kind, ledger.Short())
 	}
-	if name != signer.ID.String() {
+	if !signer.ID.Is(name) {
 		return schemas.Refuse(pb.Reason_REASON_NOISE_NAME, "%s signed a %s of %.120q", signer.ID, p.kind, name)
 	}
 	return nil

@@ -29,8 +29,8 @@ func leafOf(raw Raw) trust.Digest {
 	if !raw.Time.IsZero() {
 		nanos = raw.Time.UnixNano()
 	}
-	b := make([]byte, 0, len(leafDomain)+3*8+len(raw.Subject)+len(trust.Digest{}))
-	b = append(b, leafDomain...)
+	var room [256]byte // of every subject that the protocol has
+	b := append(room[:0], leafDomain...)
 	b = binary.BigEndian.AppendUint64(b, raw.Seq)
 	b = binary.BigEndian.AppendUint64(b, uint64(nanos))
 	b = binary.BigEndian.AppendUint64(b, uint64(len(raw.Subject)))
@@ -38,7 +38,9 @@ func leafOf(raw Raw) trust.Digest {
 	h := sha256.New()
 	h.Write(b)
 	h.Write(raw.Data)
-	return trust.Digest(h.Sum(b[:0]))
+	var leaf trust.Digest
+	h.Sum(leaf[:0])
+	return leaf
 }
 
 // trail holds the leaves of the newest consecutive positions, at least MaxSpan

@@ -36,20 +36,28 @@ func NewEdge(size uint64, r tlog.HashReader) (*Edge, error) {
 // Size is how many leaves the tree has.
 func (e *Edge) Size() uint64 { return uint64(e.size) } //nolint:gosec // never negative
 
-// Append adds a leaf. It returns the hashes that the tree stores for it, in the
-// order of tlog.StoredHashIndex: the leaf's, then those of the subtrees that it
-// completes.
+// Add adds a leaf.
+func (e *Edge) Add(leaf Hash) { e.grow(leaf, func(Hash) {}) }
+
+// Append is Add, and returns the hashes that the tree stores for the leaf, in
+// the order of tlog.StoredHashIndex: the leaf's, then those of the subtrees that
+// it completes.
 func (e *Edge) Append(leaf Hash) []Hash {
-	stored := []Hash{leaf}
+	stored := make([]Hash, 0, 2)
+	e.grow(leaf, func(h Hash) { stored = append(stored, h) })
+	return stored
+}
+
+func (e *Edge) grow(leaf Hash, stored func(Hash)) {
+	stored(leaf)
 	level, n := 0, e.size
 	for ; n&1 == 1; n >>= 1 {
 		leaf = tlog.NodeHash(e.full[level], leaf)
-		stored = append(stored, leaf)
+		stored(leaf)
 		level++
 	}
 	e.full[level] = leaf
 	e.size++
-	return stored
 }
 
 // Root is the tree's root hash; that of the empty tree is the SHA-256 of nothing.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -38,12 +39,14 @@ const (
 // length of the subject || subject || digest. Integers are big-endian, 64 bits
 // each; times are Unix nanoseconds, 0 for none. A longer subject than MaxSubject,
 // which no record of the protocol has, is replaced by its SHA-256 in hexadecimal.
-func (e Entry) Bytes() []byte {
+func (e Entry) Bytes() []byte { return e.append(nil) }
+
+func (e Entry) append(b []byte) []byte {
 	subject := e.Subject
 	if len(subject) > MaxSubject {
 		subject = trust.DigestOf([]byte(subject)).String()
 	}
-	b := make([]byte, 0, len(entryDomain)+4*8+len(subject)+len(e.Data))
+	b = slices.Grow(b, len(entryDomain)+4*8+len(subject)+len(e.Data))
 	b = append(b, entryDomain...)
 	b = binary.BigEndian.AppendUint64(b, e.Seq)
 	b = binary.BigEndian.AppendUint64(b, nanos(e.Time))
@@ -54,7 +57,10 @@ func (e Entry) Bytes() []byte {
 }
 
 // Leaf is the entry's hash in the tree: SHA-256(0x00 || Bytes).
-func (e Entry) Leaf() Hash { return tlog.RecordHash(e.Bytes()) }
+func (e Entry) Leaf() Hash {
+	var room [256]byte // of every subject that the protocol has
+	return tlog.RecordHash(e.append(room[:0]))
+}
 
 // ParseEntry is the inverse of Bytes, and strict: what it accepts, Bytes gives
 // back byte for byte.

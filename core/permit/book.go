@@ -2,6 +2,7 @@ package permit
 
 import (
 	"container/heap"
+	"slices"
 	"time"
 
 	"github.com/portcullis-dev/portcullis/core/governance"
@@ -38,9 +39,10 @@ type Book struct {
 
 // entry is what the ledger says of one intent so far.
 type entry struct {
-	rounds  map[uint32]map[trust.Digest]*ballot // round → decision bytes → votes
-	quorum  *pb.Decision                        // of the newest round that has one
-	claimed ledger.Position                     // first valid claim; zero if none
+	first   ballot            // almost always the only one
+	others  map[paper]*ballot // what differs from it
+	quorum  *pb.Decision      // of the newest round that has one
+	claimed ledger.Position   // first valid claim; zero if none
 
 	// deadline is the latest that any decision on the intent names. Until then the
 	// entry stays: a single enforcer that names an earlier one must not make the
@@ -48,10 +50,41 @@ type entry struct {
 	deadline time.Time
 }
 
-// ballot counts who signed the same decision bytes.
+// paper is what a ballot is cast on: the bytes of a decision, in a round.
+type paper struct {
+	round  uint32
+	digest trust.Digest
+}
+
+// ballot is who signed the same decision bytes, each once.
 type ballot struct {
-	decision *pb.Decision
-	voters   map[trust.Identity]bool
+	paper  paper
+	voters []trust.Identity
+}
+
+func (b *ballot) cast(voter trust.Identity) {
+	if !slices.Contains(b.voters, voter) {
+		b.voters = append(b.voters, voter)
+	}
+}
+
+// on is the ballot on a paper.
+func (e *entry) on(p paper) *ballot {
+	switch {
+	case len(e.first.voters) == 0:
+		e.first.paper = p
+		fallthrough
+	case e.first.paper == p:
+		return &e.first
+	case e.others == nil:
+		e.others = make(map[paper]*ballot, 1)
+	}
+	other := e.others[p]
+	if other == nil {
+		other = &ballot{paper: p}
+		e.others[p] = other
+	}
+	return other
 }
 
 // NewBook starts before the first record.
@@ -91,9 +124,9 @@ func (b *Book) Decide(v View, token string, signer trust.Identity, item ledger.I
 		return nil // no claim on it can be valid
 	}
 	digest, _ := trust.DigestFrom(d.GetIntentDigest())
-	vote := b.vote(digest, deadline, item, d)
-	vote.voters[signer] = true
-	held := b.intents[digest]
+	held := b.held(digest, deadline)
+	vote := held.on(paper{d.GetRound(), item.Digest})
+	vote.cast(signer)
 	if len(vote.voters) != int(release.Proto.GetDecisionThreshold()) {
 		return nil
 	}
@@ -104,27 +137,18 @@ func (b *Book) Decide(v View, token string, signer trust.Identity, item ledger.I
 	return d
 }
 
-func (b *Book) vote(digest trust.Digest, deadline time.Time, item ledger.Item, d *pb.Decision) *ballot {
+// held is the entry of an intent, kept at least until the deadline.
+func (b *Book) held(digest trust.Digest, deadline time.Time) *entry {
 	held, known := b.intents[digest]
 	if !known {
-		held = &entry{rounds: make(map[uint32]map[trust.Digest]*ballot, 1), deadline: deadline}
+		held = &entry{deadline: deadline}
 		b.intents[digest] = held
 		heap.Push(&b.due, due{at: deadline, digest: digest})
 	}
 	if deadline.After(held.deadline) {
 		held.deadline = deadline
 	}
-	round := held.rounds[d.GetRound()]
-	if round == nil {
-		round = make(map[trust.Digest]*ballot, 1)
-		held.rounds[d.GetRound()] = round
-	}
-	vote := round[item.Digest]
-	if vote == nil {
-		vote = &ballot{decision: d, voters: make(map[trust.Identity]bool, 1)}
-		round[item.Digest] = vote
-	}
-	return vote
+	return held
 }
 
 // Claimed reports whether a valid claim on the intent stands on the ledger.

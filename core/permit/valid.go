@@ -28,7 +28,7 @@ func (r Ruling) Valid() bool { return r.Void == 0 && r.Claim != nil }
 func (b *Book) Claim(v View, token string, signer trust.Identity, at ledger.Position, item ledger.Item) Ruling {
 	r := Ruling{Position: at, Executor: signer}
 	claim := new(pb.Claim)
-	if err := schemas.Decode(item.Bytes, schemas.MaxItem, claim); err != nil || claim.GetExecutor() != signer.String() {
+	if err := schemas.Decode(item.Bytes, schemas.MaxItem, claim); err != nil || !signer.Is(claim.GetExecutor()) {
 		r.Void = pb.Reason_REASON_CLAIM_MALFORMED
 		return r
 	}
@@ -71,7 +71,7 @@ func Valid(v View, held *entry, token string, signer trust.Identity, claim *pb.C
 	if _, halted := gov.Halted(target(gov, d)); halted {
 		return pb.Reason_REASON_CLAIM_HALTED
 	}
-	if gov.RevokedID(d.GetAgent()) || gov.RevokedID(signer.String()) {
+	if gov.RevokedID(d.GetAgent()) || gov.RevokedIdentity(signer) {
 		return pb.Reason_REASON_CLAIM_REVOKED
 	}
 	if d.GetEpoch() != gov.Epoch() || trust.DigestIn(d.GetRelease()) != release.Digest {

@@ -242,7 +242,7 @@ func (r *reading) ruling(at ledger.Position) (ruling, bool) {
 // counts: a second one is drift, not a change of mind.
 func (r *reading) concludes(claim ruling) (report, bool) {
 	for _, one := range r.reports {
-		if ledger.PositionOf(one.outcome.GetClaim()) == claim.Position && one.signer == claim.Executor && one.outcome.GetExecutor() == one.signer.String() {
+		if ledger.PositionOf(one.outcome.GetClaim()) == claim.Position && one.signer == claim.Executor && one.signer.Is(one.outcome.GetExecutor()) {
 			return one, true
 		}
 	}

@@ -30,6 +30,8 @@ type Envelope struct {
 	Payload     []byte
 	Signatures  []Signature
 	signed      []byte // pre-authentication encoding
+
+	room [1]Signature // of almost every envelope's Signatures
 }
 
 // Signature is one signature of an envelope.
@@ -37,6 +39,8 @@ type Signature struct {
 	KeyID      KeyID
 	Sig        []byte
 	Credential []byte // a Credential envelope; empty on the ledger
+
+	rawID []byte // KeyID as it was read
 }
 
 // PAE is the pre-authentication encoding of DSSE v1: unambiguous, so no two
@@ -90,7 +94,7 @@ func AddSignature(data []byte, key *SigningKey) ([]byte, error) {
 }
 
 func marshalEnvelope(env *pb.Envelope) ([]byte, error) {
-	if err := checkEnvelope(env); err != nil {
+	if err := checkEnvelope(asRead(env)); err != nil {
 		return nil, err
 	}
 	data, err := proto.MarshalOptions{Deterministic: true}.Marshal(env)
@@ -110,33 +114,33 @@ func ParseEnvelope(data []byte) (*Envelope, error) {
 	if err := checkEnvelope(env); err != nil {
 		return nil, err
 	}
-	parsed := &Envelope{
-		PayloadType: env.GetPayloadType(),
-		Payload:     env.GetPayload(),
-		Signatures:  make([]Signature, len(env.GetSignatures())),
-		signed:      PAE(env.GetPayloadType(), env.GetPayload()),
+	env.signed = PAE(env.PayloadType, env.Payload)
+	return env, nil
+}
+
+// asRead is an envelope that was made here as readEnvelope would read it.
+func asRead(p *pb.Envelope) *Envelope {
+	env := &Envelope{PayloadType: p.GetPayloadType(), Payload: p.GetPayload()}
+	for _, s := range p.GetSignatures() {
+		env.Signatures = append(env.Signatures, Signature{KeyID: DigestIn(s.GetKeyId()), Sig: s.GetSig(), Credential: s.GetCredential(), rawID: s.GetKeyId()})
 	}
-	for i, s := range env.GetSignatures() {
-		id, _ := DigestFrom(s.GetKeyId())
-		parsed.Signatures[i] = Signature{KeyID: id, Sig: s.GetSig(), Credential: s.GetCredential()}
-	}
-	return parsed, nil
+	return env
 }
 
 // checkEnvelope holds the schema's rules for Envelope and Signature in a form
 // that costs nothing; a test compares it with protovalidate.
-func checkEnvelope(env *pb.Envelope) error {
-	if n := utf8.RuneCountInString(env.GetPayloadType()); n < 1 || n > maxPayloadType {
+func checkEnvelope(env *Envelope) error {
+	if n := utf8.RuneCountInString(env.PayloadType); n < 1 || n > maxPayloadType {
 		return fmt.Errorf("%w: payload_type has %d characters, not 1 to %d", ErrEnvelope, n, maxPayloadType)
 	}
-	if n := len(env.GetPayload()); n < 1 || n > schemas.MaxPayload {
+	if n := len(env.Payload); n < 1 || n > schemas.MaxPayload {
 		return fmt.Errorf("%w: payload has %d bytes, not 1 to %d", ErrEnvelope, n, schemas.MaxPayload)
 	}
-	if n := len(env.GetSignatures()); n < 1 || n > maxSignatures {
+	if n := len(env.Signatures); n < 1 || n > maxSignatures {
 		return fmt.Errorf("%w: %d signatures, not 1 to %d", ErrEnvelope, n, maxSignatures)
 	}
-	for i, s := range env.GetSignatures() {
-		if len(s.GetKeyId()) != len(KeyID{}) || len(s.GetSig()) < sigSize || len(s.GetSig()) > maxSigSize || len(s.GetCredential()) > maxCredential {
+	for i, s := range env.Signatures {
+		if len(s.rawID) != len(KeyID{}) || len(s.Sig) < sigSize || len(s.Sig) > maxSigSize || len(s.Credential) > maxCredential {
 			return fmt.Errorf("%w: signature %d: key_id, sig or credential has a wrong size", ErrEnvelope, i)
 		}
 	}

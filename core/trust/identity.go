@@ -96,5 +96,20 @@ func (id Identity) String() string {
 	return scheme + id.TrustDomain + "/" + id.Zone + "/" + RoleName(id.Role) + "/" + id.Name
 }
 
+// Is reports whether a SPIFFE ID is the identity's: String() == spiffeID, for
+// readers who ask it of every record. Nothing is the zero value's.
+func (id Identity) Is(spiffeID string) bool {
+	if id == (Identity{}) {
+		return false
+	}
+	rest, ok := spiffeID, true
+	for _, part := range [...]string{scheme, id.TrustDomain, "/", id.Zone, "/", RoleName(id.Role), "/"} {
+		if rest, ok = strings.CutPrefix(rest, part); !ok {
+			return false
+		}
+	}
+	return rest == id.Name
+}
+
 // SubjectToken is "<role>.<name>", the token of the identity's heartbeats.
 func (id Identity) SubjectToken() string { return RoleName(id.Role) + "." + id.Name }

@@ -141,3 +141,21 @@ func FuzzParseIdentity(f *testing.F) {
 		}
 	})
 }
+
+// TestIs: it compares as String does, for pairs that are alike and for any text.
+func TestIs(t *testing.T) {
+	name := rapid.SampledFrom([]string{"a", "b", "ab", "a-b", ""})
+	identity := rapid.Custom(func(t *rapid.T) trust.Identity {
+		return trust.Identity{
+			TrustDomain: name.Draw(t, "domain"), Zone: name.Draw(t, "zone"), Role: pb.Role(rapid.Int32Range(0, 4).Draw(t, "role")), Name: name.Draw(t, "name"),
+		}
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		id, other := identity.Draw(t, "identity"), identity.Draw(t, "other")
+		for _, s := range []string{id.String(), other.String(), other.String() + "x", rapid.StringMatching(`(spiffe://)?[ab/]{0,9}`).Draw(t, "text")} {
+			if want := s != "" && s == id.String(); id.Is(s) != want {
+				t.Fatalf("%q is %q: %v, want %v", id, s, id.Is(s), want)
+			}
+		}
+	})
+}

@@ -8,7 +8,6 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/portcullis-dev/portcullis/schemas"
-	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 )
 
 // Envelopes and lists are around every record, and all their fields are bytes or
@@ -50,19 +49,21 @@ func checkSize(data []byte, most int) error {
 	return nil
 }
 
-// readEnvelope reads the fields of an Envelope.
-func readEnvelope(data []byte) (*pb.Envelope, error) {
+// readEnvelope reads the fields of an Envelope. What protobuf would read twice,
+// the last one counts.
+func readEnvelope(data []byte) (*Envelope, error) {
 	if err := checkSize(data, schemas.MaxEnvelope); err != nil {
 		return nil, err
 	}
-	env := new(pb.Envelope)
+	env := new(Envelope)
+	env.Signatures = env.room[:0]
 	err := fields(data, func(number protowire.Number, value []byte) error {
 		switch number {
 		case 1:
 			if !utf8.Valid(value) {
 				return fmt.Errorf("%w: payload_type is not UTF-8", schemas.ErrMalformed)
 			}
-			env.PayloadType = string(value)
+			env.PayloadType = typeName(value)
 		case 2:
 			env.Payload = value
 		case 3:
@@ -79,12 +80,30 @@ func readEnvelope(data []byte) (*pb.Envelope, error) {
 	return env, err
 }
 
-func readSignature(data []byte) (*pb.Signature, error) {
-	s := new(pb.Signature)
+var typeNames = func() map[string]string {
+	names := make(map[string]string)
+	for _, k := range schemas.Kinds() {
+		names[k.PayloadType] = k.PayloadType
+	}
+	return names
+}()
+
+// typeName is the text of a payload type; those of the protocol are not copied.
+func typeName(b []byte) string {
+	if known, ok := typeNames[string(b)]; ok {
+		return known
+	}
+	return string(b)
+}
+
+// readSignature reads the fields of a Signature. A key id of another length than
+// an id has stays zero; checkEnvelope refuses it.
+func readSignature(data []byte) (Signature, error) {
+	var s Signature
 	err := fields(data, func(number protowire.Number, value []byte) error {
 		switch number {
 		case 1:
-			s.KeyId = value
+			s.rawID, s.KeyID = value, DigestIn(value)
 		case 2:
 			s.Sig = value
 		case 3:

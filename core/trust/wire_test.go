@@ -26,7 +26,7 @@ func sameAsProtobuf(t interface {
 	if (err == nil) != (wantErr == nil) {
 		t.Fatalf("envelope %x: %v, protobuf says %v", data, err, wantErr)
 	}
-	if err == nil && !proto.Equal(got, &want) {
+	if err == nil && !proto.Equal(inProtobuf(got), &want) {
 		t.Fatalf("envelope %x is read as %v, by protobuf as %v", data, got, &want)
 	}
 	var list pb.List
@@ -39,6 +39,14 @@ func sameAsProtobuf(t interface {
 	if err == nil && (!bytes.Equal(ledger, list.GetLedger()) || !proto.Equal(&pb.List{Items: items}, &pb.List{Items: list.GetItems()})) {
 		t.Fatalf("list %x is read otherwise than by protobuf", data)
 	}
+}
+
+func inProtobuf(env *Envelope) *pb.Envelope {
+	p := &pb.Envelope{PayloadType: env.PayloadType, Payload: env.Payload}
+	for _, s := range env.Signatures {
+		p.Signatures = append(p.Signatures, &pb.Signature{KeyId: s.rawID, Sig: s.Sig, Credential: s.Credential})
+	}
+	return p
 }
 
 // wire draws a message of mostly known fields, some of them twice, some of

@@ -1,6 +1,8 @@
 package verdict
 
 import (
+	"slices"
+
 	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/trust"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
@@ -13,9 +15,43 @@ type Tally struct {
 	votes map[Round]*votes
 }
 
+// votes are those of one round. Almost always all are on the same bytes: only
+// what differs from the first needs a map.
 type votes struct {
-	by     map[trust.Digest]map[trust.Identity]bool // decision bytes → enforcers
+	first  vote
+	others map[trust.Digest]*vote
 	quorum bool
+}
+
+// vote is who recorded one decision's bytes, each once.
+type vote struct {
+	digest trust.Digest
+	by     []trust.Identity
+}
+
+// on is the vote on these bytes.
+func (v *votes) on(digest trust.Digest) *vote {
+	switch {
+	case len(v.first.by) == 0:
+		v.first.digest = digest
+		fallthrough
+	case v.first.digest == digest:
+		return &v.first
+	case v.others == nil:
+		v.others = make(map[trust.Digest]*vote, 1)
+	}
+	other := v.others[digest]
+	if other == nil {
+		other = &vote{digest: digest}
+		v.others[digest] = other
+	}
+	return other
+}
+
+func (v *vote) cast(by trust.Identity) {
+	if !slices.Contains(v.by, by) {
+		v.by = append(v.by, by)
+	}
 }
 
 // NewTally has counted nothing.
@@ -29,18 +65,15 @@ func (t *Tally) Add(f *ledger.Fold, rec ledger.Record, i int, d *pb.Decision) *p
 	if d == nil || release == nil || i >= len(rec.Items) || rec.Token != Subject(d) {
 		return nil
 	}
-	v := t.votes[RoundOf(d)]
+	round := RoundOf(d)
+	v := t.votes[round]
 	if v == nil {
-		v = &votes{by: make(map[trust.Digest]map[trust.Identity]bool, 1)}
-		t.votes[RoundOf(d)] = v
+		v = new(votes)
+		t.votes[round] = v
 	}
-	same := v.by[rec.Items[i].Digest]
-	if same == nil {
-		same = make(map[trust.Identity]bool, 1)
-		v.by[rec.Items[i].Digest] = same
-	}
-	same[rec.Signer.ID] = true
-	if v.quorum || len(same) < int(release.Proto.GetDecisionThreshold()) {
+	same := v.on(rec.Items[i].Digest)
+	same.cast(rec.Signer.ID)
+	if v.quorum || len(same.by) < int(release.Proto.GetDecisionThreshold()) {
 		return nil
 	}
 	v.quorum = true
