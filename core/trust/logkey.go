@@ -31,8 +31,9 @@ type LogKeys struct{ ed25519, mldsa44 logKey }
 
 // logKey is one key as C2SP writes it: raw bytes, without its algorithm's byte.
 type logKey struct {
-	algorithm    byte
-	seed, public []byte
+	algorithm byte
+	seed      Secret
+	public    []byte
 }
 
 // GenerateLogKeys makes a recorder's keys from the operating system's randomness:
