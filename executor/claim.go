@@ -54,7 +54,7 @@ func (l *loop) bidLater(d *pb.Decision, wait time.Duration) {
 func (l *loop) bid(d *pb.Decision) {
 	switch {
 	case l.hopeless(d):
-	case l.full() || l.disarmed() != "":
+	case !l.free(d.GetAgent()) || l.disarmed() != "":
 		l.waiting.add(d, l.hopeless)
 	default:
 		l.publishClaim(trust.DigestIn(d.GetIntentDigest()), d)
@@ -68,15 +68,18 @@ func (l *loop) hopeless(d *pb.Decision) bool {
 		!d.GetDeadline().AsTime().After(l.fold.LogTime()) || d.GetEpoch() != l.fold.Governance().Epoch()
 }
 
-func (l *loop) full() bool { return len(l.bids)+len(l.running) >= l.x.cfg.MaxConcurrent }
+// free reports whether an agent may have one more claim or action under way.
+func (l *loop) free(agent string) bool { return l.slots.free(agent, l.x.cfg.MaxConcurrent) }
 
-// freed bids for decisions that waited, oldest first, while it can.
+// freed bids for decisions that waited, agents in turn, while it can.
 func (l *loop) freed() {
 	if l.waiting.empty() || l.disarmed() != "" {
 		return
 	}
-	for n := l.waiting.len(); n > 0 && !l.waiting.empty() && !l.full(); n-- { // a bid may sweep the queue
-		l.bid(l.waiting.take())
+	for d := l.waiting.take(l.free); d != nil; d = l.waiting.take(l.free) {
+		if !l.hopeless(d) {
+			l.publishClaim(trust.DigestIn(d.GetIntentDigest()), d)
+		}
 	}
 }
 
@@ -92,9 +95,16 @@ func (l *loop) publishClaim(digest trust.Digest, d *pb.Decision) {
 		return
 	}
 	l.bids[digest] = b
+	l.slots.take(digest, d.GetAgent())
 	l.status.Claimed++
 	subject := schemas.Subject(l.x.cfg.ID.Zone, schemas.KindClaim, d.GetTool())
 	l.x.claims.Add(subject, item, func(s outbox.Sent) { l.claimSent(digest, b, s) })
+}
+
+// dropBid forgets a bid of which no action comes.
+func (l *loop) dropBid(intent trust.Digest) {
+	delete(l.bids, intent)
+	l.slots.give(intent)
 }
 
 // claimSent forgets a bid that is definitely not on the ledger. One that may be
@@ -106,7 +116,7 @@ func (l *loop) claimSent(digest trust.Digest, b *bid, s outbox.Sent) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.bids[digest] == b {
-		delete(l.bids, digest)
+		l.dropBid(digest)
 	}
 	if errors.Is(s.Err, outbox.ErrClosed) {
 		return // stopping
@@ -170,7 +180,7 @@ func (l *loop) ruled(r permit.Ruling) {
 			l.crashed(r.Position, o) // sent by an earlier incarnation, stored after it died
 		}
 	default:
-		delete(l.bids, r.Intent)
+		l.dropBid(r.Intent)
 		l.intents.drop(r.Intent)
 	}
 }
@@ -182,7 +192,7 @@ func (l *loop) ownVoid(r permit.Ruling) {
 	if b == nil {
 		return
 	}
-	delete(l.bids, r.Intent)
+	l.dropBid(r.Intent)
 	l.x.cfg.Logger.Info("own claim is void", "claim", r.Position, "intent", r.Intent.Short(), "reason", schemas.ReasonCode(r.Void))
 	if r.Void == pb.Reason_REASON_CLAIM_NO_PULSE {
 		l.bidLater(b.decision, l.fold.Governance().Release().Bounds.Hedge)

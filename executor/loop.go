@@ -29,7 +29,8 @@ type loop struct {
 	intents *intentBytes
 	bids    map[trust.Digest]*bid     // claims on their way
 	numbers uint32                    // number of the newest claim
-	waiting waiting                   // allowed decisions for want of a free slot or of being armed
+	slots   *slots                    // of bids and running
+	waiting *fairly                   // allowed decisions for want of a free slot or of being armed
 	running map[trust.Digest]*running // actions under way
 	open    map[ledger.Position]open  // own valid claims without an outcome on the ledger
 	status  Status
@@ -61,6 +62,8 @@ func newLoop(ctx context.Context, x *Executor, at start) *loop {
 		book:    permit.NewBook(permit.Owner{ID: x.cfg.ID, Incarnation: x.incarnation}),
 		intents: newIntentBytes(),
 		bids:    make(map[trust.Digest]*bid),
+		slots:   newSlots(),
+		waiting: newFairly(),
 		running: make(map[trust.Digest]*running),
 		open:    make(map[ledger.Position]open),
 	}
@@ -136,7 +139,7 @@ const statusEvery = 200 * time.Millisecond
 func (l *loop) dropBids(now time.Time) {
 	for digest, b := range l.bids {
 		if !b.decision.GetDeadline().AsTime().After(now) {
-			delete(l.bids, digest)
+			l.dropBid(digest)
 		}
 	}
 }

@@ -131,7 +131,8 @@ func handle(ctx context.Context, h Handler, a Action) (result Result, err error)
 func (l *loop) finished(g permit.Grant, started time.Time, result Result, err, cause error) {
 	o := &pb.Outcome{
 		IntentDigest: g.Digest[:], Claim: g.Claim.Proto(), Executor: l.x.cfg.ID.String(),
-		Status: pb.Status_STATUS_EXECUTED, Started: timestamppb.New(started), Finished: timestamppb.Now(),
+		Status: pb.Status_STATUS_EXECUTED, Started: timestamppb.New(started),
+		Finished: timestamppb.New(started.Add(time.Since(started))), // whatever the clock was set to meanwhile
 	}
 	explanation := ""
 	switch {
@@ -153,6 +154,7 @@ func (l *loop) finished(g permit.Grant, started time.Time, result Result, err, c
 		defer l.x.beatNow() // whoever halted it waits to hear that it has ended
 	}
 	delete(l.running, g.Digest)
+	l.slots.give(g.Digest)
 	l.status.Started++
 	l.reportOutcome(g.Decision, o, result.Data, explanation)
 	l.freed()
@@ -181,6 +183,7 @@ func failure(cause error) (pb.Status, pb.Reason) {
 
 // abandon gives up a valid claim for good.
 func (l *loop) abandon(r permit.Ruling, why error) {
+	l.slots.give(r.Intent)
 	l.status.Abandoned++
 	l.x.cfg.Logger.Warn("abandoned", "claim", r.Position, "intent", r.Intent.Short(), "why", why)
 	l.reportOutcome(r.Decision, &pb.Outcome{

@@ -214,7 +214,7 @@ func (f *Fabric) rebind(old *Fabric) error {
 		}
 		b.Ledger = f.Ledger
 		if f.NATS != old.NATS {
-			b.Servers = []string{f.NATS.URL}
+			b.Servers, b.BrokerCA = f.NATS.Servers(), f.NATS.CA
 		}
 		bundle, err := b.file()
 		if err != nil {

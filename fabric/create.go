@@ -237,6 +237,11 @@ func (f *Fabric) addConfig() error {
 			return err
 		}
 	}
+	if f.NATS.CA != "" {
+		if err := writeNew(f.path(brokerCA), []byte(f.NATS.CA)); err != nil {
+			return err
+		}
+	}
 	data, err := f.config()
 	if err != nil {
 		return err

@@ -63,23 +63,12 @@ type Fabric struct {
 	Clock func() time.Time
 }
 
-// NATS says where the broker is.
-type NATS struct {
-	URL  string // where participants connect
-	Port int    // where an embedded server listens
-}
-
 type config struct {
 	TrustDomain string     `json:"trust_domain"`
 	Zone        string     `json:"zone"`
 	Ledger      string     `json:"ledger"`
 	NATS        natsConfig `json:"nats"`
 	Created     time.Time  `json:"created"`
-}
-
-type natsConfig struct {
-	URL  string `json:"url"`
-	Port int    `json:"port"`
 }
 
 // Open opens the fabric in dir. It refuses a folder that others can enter, and
@@ -120,16 +109,20 @@ func readFabric(dir string) (*Fabric, error) {
 	if err != nil {
 		return nil, fmt.Errorf("fabric: %s: ledger: %w", path, err)
 	}
+	broker, err := c.NATS.nats(dir)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
 	f := &Fabric{
 		Dir: dir, TrustDomain: c.TrustDomain, Zone: c.Zone, Ledger: ledger,
-		NATS: NATS(c.NATS), Created: c.Created, Clock: time.Now,
+		NATS: broker, Created: c.Created, Clock: time.Now,
 	}
 	return f, nil
 }
 
 func (f *Fabric) config() ([]byte, error) {
 	return encodeJSON(config{
-		TrustDomain: f.TrustDomain, Zone: f.Zone, Ledger: f.Ledger.String(), NATS: natsConfig(f.NATS), Created: f.Created.UTC(),
+		TrustDomain: f.TrustDomain, Zone: f.Zone, Ledger: f.Ledger.String(), NATS: f.NATS.settings(), Created: f.Created.UTC(),
 	})
 }
 

@@ -31,7 +31,9 @@ type Bundle struct {
 	Ledger  trust.Digest // of genesis: the trust anchor
 	Zone    string
 	Servers []string // URLs of the broker
-	Issuers [][]byte // DER certificates that its own SVID is checked against
+	// BrokerCA are the authorities of tls:// servers, in PEM; "" means the machine's.
+	BrokerCA string
+	Issuers  [][]byte // DER certificates that its own SVID is checked against
 }
 
 type bundleConfig struct {
@@ -39,7 +41,8 @@ type bundleConfig struct {
 	Ledger   string   `json:"ledger"`
 	Zone     string   `json:"zone"`
 	Servers  []string `json:"servers"`
-	Issuers  []string `json:"issuers"` // PEM
+	BrokerCA string   `json:"broker_ca,omitempty"` // PEM
+	Issuers  []string `json:"issuers"`             // PEM
 }
 
 // Load loads a participant of this fabric; see LoadMember. Where the issuer's
@@ -143,7 +146,7 @@ func readBundle(path string) (Bundle, error) {
 	if err := decodeJSON(data, &c); err != nil {
 		return Bundle{}, fmt.Errorf("fabric: %s: %w", path, err)
 	}
-	b := Bundle{Zone: c.Zone, Servers: c.Servers}
+	b := Bundle{Zone: c.Zone, Servers: c.Servers, BrokerCA: c.BrokerCA}
 	if b.ID, err = trust.ParseIdentity(c.SPIFFEID); err != nil {
 		return Bundle{}, fmt.Errorf("fabric: %s: spiffe_id: %w", path, err)
 	}
@@ -152,6 +155,11 @@ func readBundle(path string) (Bundle, error) {
 	}
 	if b.ID.Zone != b.Zone || len(b.Servers) == 0 {
 		return Bundle{}, fmt.Errorf("fabric: %s: zone is not that of spiffe_id, or no servers are named", path)
+	}
+	if b.BrokerCA != "" {
+		if err := checkAuthorities(b.BrokerCA); err != nil {
+			return Bundle{}, fmt.Errorf("fabric: %s: broker_ca: %w", path, err)
+		}
 	}
 	for i, text := range c.Issuers {
 		certs, err := parseCerts([]byte(text))
@@ -166,7 +174,7 @@ func readBundle(path string) (Bundle, error) {
 }
 
 func (b Bundle) file() (file, error) {
-	c := bundleConfig{SPIFFEID: b.ID.String(), Ledger: b.Ledger.String(), Zone: b.Zone, Servers: b.Servers}
+	c := bundleConfig{SPIFFEID: b.ID.String(), Ledger: b.Ledger.String(), Zone: b.Zone, Servers: b.Servers, BrokerCA: b.BrokerCA}
 	for _, der := range b.Issuers {
 		cert, err := x509.ParseCertificate(der)
 		if err != nil {

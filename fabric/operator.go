@@ -1,10 +1,13 @@
 package fabric
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 )
 
 const operatorDir = "operator"
@@ -38,6 +41,43 @@ func (f *Fabric) Operator() (*Operator, error) {
 	}
 	return &Operator{NKeySeed: seed, NKeyPublic: public}, nil
 }
+
+// routesFile holds what the servers of a cluster show each other.
+const routesFile = "routes.secret"
+
+// RouteSecret is the password that the servers of the fabric's cluster show each
+// other, in hexadecimal. It is made the first time.
+func (f *Fabric) RouteSecret() (string, error) {
+	if _, err := f.Operator(); err != nil { // makes the folder
+		return "", err
+	}
+	path := f.path(operatorDir, routesFile)
+	there, err := exists(path)
+	if err != nil {
+		return "", err
+	}
+	if !there {
+		secret := make([]byte, routeSecretSize)
+		if _, err := rand.Read(secret); err != nil {
+			return "", fmt.Errorf("fabric: making the cluster's password: %w", err)
+		}
+		if err := addFile(path, []byte(hex.EncodeToString(secret)+"\n")); err != nil && !errors.Is(err, fs.ErrExist) {
+			return "", err
+		}
+	}
+	data, err := ReadSecret(path)
+	if err != nil {
+		return "", err
+	}
+	text := strings.TrimSuffix(string(data), "\n")
+	if secret, err := hex.DecodeString(text); err != nil || len(secret) != routeSecretSize {
+		return "", fmt.Errorf("fabric: %s does not hold %d hexadecimal digits; remove it, print every server's configuration again and start them all", path, 2*routeSecretSize)
+	}
+	return text, nil
+}
+
+// routeSecretSize is in bytes.
+const routeSecretSize = 32
 
 func writeOperator(dir string) error {
 	_, files, err := keyFiles()

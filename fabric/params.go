@@ -80,6 +80,9 @@ func (p *Params) check() error {
 	if spell(p.Durability) == "" {
 		return fmt.Errorf("fabric: durability %d is none of the protocol's", p.Durability)
 	}
+	if err := p.broker().Check(); err != nil {
+		return err
+	}
 	for _, n := range []struct {
 		what        string
 		count, most int

@@ -29,7 +29,7 @@ func (f *Fabric) memberFiles(id trust.Identity, ca *issuer, made ...newRecorder)
 	if err != nil {
 		return nil, err
 	}
-	bundle, err := Bundle{ID: id, Ledger: f.Ledger, Zone: f.Zone, Servers: []string{f.NATS.URL}, Issuers: [][]byte{ca.cert.Raw}}.file()
+	bundle, err := Bundle{ID: id, Ledger: f.Ledger, Zone: f.Zone, Servers: f.NATS.Servers(), BrokerCA: f.NATS.CA, Issuers: [][]byte{ca.cert.Raw}}.file()
 	if err != nil {
 		return nil, err
 	}

@@ -30,12 +30,14 @@ func (c *Conn) LastCheckpoint(ctx context.Context) (last Raw, found bool, err er
 		return Raw{}, false, err
 	}
 	defer r.close()
-	seq, err := persist(ctx, c, r.last)
+	seq, err := persist(ctx, c, r.head)
 	if err != nil || seq == 0 {
 		return Raw{}, false, err
 	}
 	last, err = persist(ctx, c, func(ctx context.Context) (record Raw, err error) {
-		record, found, err = r.one(ctx, seq, "")
+		if record, found, err = r.one(ctx, seq, ""); err == nil && !found {
+			err = r.beyond(ctx, seq)
+		}
 		return record, err
 	})
 	return last, found && err == nil, err

@@ -30,10 +30,12 @@ func (d Durability) String() string {
 
 // ConfigParams is what the configuration text is made from.
 type ConfigParams struct {
-	ServerName   string // unique in a cluster; "" means "portcullis"
-	Host         string // "" means 127.0.0.1
-	Port         int    // -1: any free port
-	StoreDir     string // of JetStream
+	ServerName   string     // unique in a cluster; "" means "portcullis"
+	Host         string     // "" means 127.0.0.1
+	Port         int        // -1: any free port
+	TLS          *ServerTLS // nil: plaintext
+	Cluster      *Cluster   // nil: the server is alone
+	StoreDir     string     // of JetStream
 	Durability   Durability
 	Admins       []string // public user NKeys that may create streams: operators, not participants
 	Participants []Participant
@@ -50,7 +52,8 @@ const (
 // permissions say the same once more. The embedded server runs this very
 // text; an operator of an external server can run it too.
 //
-// Imports keep their names, so that a subject means the same everywhere.
+// Imports keep their names, so that a subject means the same everywhere; the
+// question to a stream's leader alone has another name outside FABRIC.
 func Config(p ConfigParams) (string, error) {
 	if err := p.check(); err != nil {
 		return "", err
@@ -74,6 +77,9 @@ func (p ConfigParams) check() error {
 	}
 	if p.Durability != SyncAlways && p.Durability != RelaxedSyncMayLoseRecords {
 		return fmt.Errorf("streams: config: %v is no durability", p.Durability)
+	}
+	if err := p.checkCluster(); err != nil {
+		return err
 	}
 	return checkParticipants(p.Participants)
 }
@@ -118,12 +124,17 @@ func (w *configWriter) server(p ConfigParams) {
 	w.line("port: %d", p.Port)
 	w.line("max_payload: %d", maxStored)
 	w.line("ping_interval: %q", "10s")
+	w.tls(p.TLS)
 	w.open("jetstream")
 	w.line("store_dir: %q", p.StoreDir)
 	if p.Durability == SyncAlways {
 		w.line("sync_interval: always")
 	}
+	// Our streams say themselves that nobody reads them through consumers; a stream
+	// that an administrator adds does not get a thousand of them by default either.
+	w.line("limits: {default_max_consumers: %d}", maxConsumers)
 	w.close()
+	w.cluster(p)
 	w.line("system_account: %s", systemAccount)
 }
 
@@ -160,6 +171,9 @@ func fabricExports(ps []Participant) []string {
 		set := p.subjects()
 		offer(appends, set.appends, p.account())
 		offer(requests, set.requests, p.account())
+		for _, s := range set.leaders {
+			offer(requests, []string{s.leaderInfo(set.zone)}, p.account())
+		}
 		offer(reads, set.reads, p.account())
 	}
 	var rows []string
@@ -191,6 +205,9 @@ func (w *configWriter) participant(p Participant, answerers []string) {
 // publishes lists the subjects on which the participant may publish.
 func (s subjectSet) publishes() []string {
 	out := slices.Concat(s.appends, s.requests, s.sends)
+	for _, stream := range s.leaders {
+		out = append(out, stream.leaderWord(s.zone))
+	}
 	if s.varz {
 		out = append(out, varzSubject)
 	}
@@ -209,6 +226,9 @@ func (s subjectSet) imports(answerers []string) []string {
 	}
 	for _, subject := range slices.Concat(s.appends, s.requests) {
 		row("service", fabricAccount, subject)
+	}
+	for _, stream := range s.leaders {
+		rows = append(rows, fmt.Sprintf("{service: {account: %q, subject: %q}, to: %q}", fabricAccount, stream.leaderInfo(s.zone), stream.leaderWord(s.zone)))
 	}
 	for _, subject := range s.reads {
 		row("stream", fabricAccount, subject)

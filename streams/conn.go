@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,12 +18,16 @@ import (
 // ConnConfig says where to connect and as whom. One of URL, Context and Server
 // is required, and Seed unless the context has credentials of its own.
 type ConnConfig struct {
-	URL     string  // "nats://host:port", several with commas; tls:// for TLS
+	URL     string  // "nats://host:port", several with commas; tls:// for TLS 1.3
 	Context string  // of the nats command: where to connect, with which TLS files, and as whom if Seed is nil
 	Server  *Server // an embedded server in this process: no socket
 	Seed    []byte  // NKey seed of the participant ("SU…"); copied
 	Zone    string  // "" only for administrators
 	Name    string  // of the participant
+
+	// RootCAs are the authorities, in PEM, to one of which the certificate of a
+	// server at a tls:// URL must lead; "" means those of this machine.
+	RootCAs string
 
 	AckTimeout  time.Duration // of an append; 0 means 5 s
 	MaxInFlight int           // appends without an answer yet; 0 means 1024
@@ -88,7 +93,7 @@ func Connect(ctx context.Context, cfg ConnConfig) (*Conn, error) {
 			break
 		}
 		if err := c.waitToRetry(ctx, err); err != nil {
-			return nil, fmt.Errorf("streams: connect %s to %s: %w", cfg.Name, orElse(c.cfg.URL, "the embedded server"), err)
+			return nil, fmt.Errorf("streams: connect %s to %s: %w", cfg.Name, orElse(whereOf(c.cfg.URL), "the embedded server"), err)
 		}
 	}
 	if err := c.app.open(); err != nil {
@@ -96,6 +101,24 @@ func Connect(ctx context.Context, cfg ConnConfig) (*Conn, error) {
 		return nil, fmt.Errorf("streams: connect %s: %w", cfg.Name, err)
 	}
 	return c, nil
+}
+
+// whereOf is server URLs without who logs in: what may be told.
+func whereOf(urls string) string {
+	all := strings.Split(urls, ",")
+	for i, u := range all {
+		scheme, rest, found := strings.Cut(u, "://")
+		if !found {
+			scheme, rest = "", u
+		}
+		if at := strings.LastIndex(rest, "@"); at >= 0 {
+			all[i] = rest[at+1:]
+			if found {
+				all[i] = scheme + "://" + all[i]
+			}
+		}
+	}
+	return strings.Join(all, ",")
 }
 
 // waitToRetry returns nil when connecting may be tried again. A refused key
@@ -126,6 +149,9 @@ func (c *Conn) options() ([]nats.Option, error) {
 	if places != 1 {
 		return nil, errors.New("streams: connect: give either a URL, a nats context or an embedded server")
 	}
+	if c.cfg.URL != whereOf(c.cfg.URL) { // and it must not be repeated
+		return nil, errors.New("streams: connect: the URL holds a user, a password or a token; participants are known by their keys: leave it out, or use a nats context")
+	}
 	if c.cfg.Zone != "" {
 		if err := schemas.CheckName(c.cfg.Zone); err != nil {
 			return nil, fmt.Errorf("streams: connect: zone: %w", err)
@@ -138,6 +164,8 @@ func (c *Conn) options() ([]nats.Option, error) {
 		nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait), nats.ReconnectJitter(reconnectWait, reconnectWait),
 		nats.IgnoreAuthErrorAbort(), // a key may be enrolled again
 		nats.ReconnectBufSize(-1),   // nothing is sent later than it was asked for
+		// Where the servers are, configuration says, and no server.
+		nats.IgnoreDiscoveredServers(),
 		nats.Timeout(connectTimeout), nats.DrainTimeout(drainTimeout),
 		nats.NoEcho(),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { c.lost(err) }),
@@ -148,6 +176,11 @@ func (c *Conn) options() ([]nats.Option, error) {
 	if c.cfg.Server != nil {
 		opts = append(opts, nats.InProcessServer(c.cfg.Server.ns))
 	}
+	secure, err := c.cfg.secure()
+	if err != nil {
+		return nil, err
+	}
+	opts = append(opts, secure...)
 	if len(c.cfg.Seed) == 0 && c.cfg.Context != "" {
 		return opts, nil // the context authenticates
 	}

@@ -51,8 +51,15 @@
 // servers whether they acknowledge only what is on the disk; without a yes no
 // service may arm, unless relaxed mode was asked for by name.
 //
-// Clustered ledgers need one release of caution: replicas answer reads too and
-// may lag. Follow waits until several looks agree before it reports a lost
-// record, and [Read] with a filter may end before a lagging replica's newest
-// records; followers, who demand every position, are not affected.
+// # Clusters
+//
+// A ledger may stand on three servers. An acknowledgement comes from the stream's
+// leader when two of them have the record; it is the only proof that one is stored,
+// and a leader without a majority gives none. Reads by position are answered by
+// whichever replica is near, and a replica may lag. So what a replica has is
+// believed, and what it lacks is not, before the stream's leader has said where the
+// stream ends (leader.go, lag.go): a follower has caught up only when it has
+// delivered as much as the leader had, a record is missing only when the leader
+// lacks it too, and a read through a filter ends only when one replica has said at
+// once that it has the whole range and nothing more in it.
 package streams

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -42,26 +44,64 @@ func (z ZoneConfig) maxBytes(s Stream) int64 {
 // Ensure creates the zone's streams, or verifies that existing ones are as the
 // table says. A stream that differs is never altered: the error names the
 // fields. It needs a Conn in the FABRIC account (an administrator's key).
+//
+// Streams with three replicas need servers that have found each other: all three
+// to create a stream, two to verify it. Ensure waits for them until ctx ends.
 func (c *Conn) Ensure(ctx context.Context, z ZoneConfig) error {
 	if err := z.check(); err != nil {
 		return err
 	}
-	js, err := c.nc.JetStream(nats.Context(ctx))
+	js, err := c.nc.JetStream()
 	if err != nil {
 		return fmt.Errorf("streams: ensure zone %s: %w", z.Zone, err)
 	}
 	for s := range streamCount {
-		if err := ensureStream(js, s.settings(z)); err != nil {
+		want := s.settings(z)
+		err := ensureStream(ctx, js, want)
+		for z.Replicas > 1 && awaitsServers(ctx, err) {
+			c.log.Warn("waiting for the other servers", "stream", want.Name, "err", err)
+			if err := pause(ctx, c, ensureWait, err); err != nil {
+				return fmt.Errorf("streams: ensure stream %s on %d servers: %w; check with each server's log that all run and reach each other", want.Name, z.Replicas, err)
+			}
+			err = ensureStream(ctx, js, want)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func ensureStream(js nats.JetStreamContext, want *nats.StreamConfig) error {
-	have, err := js.StreamInfo(want.Name)
+const (
+	ensureWait = time.Second     // between two attempts
+	ensureTry  = 5 * time.Second // for an answer of a cluster whose leader may be gone
+)
+
+// JetStream's error codes of a cluster that is not complete (yet).
+var incomplete = []nats.ErrorCode{
+	10004, // the cluster is incomplete
+	10005, // no suitable peers for placement
+	10008, // the cluster's leader is not known
+	10023, // too few peers with enough room
+	10118, // the stream is offline
+}
+
+// awaitsServers reports whether an attempt failed for want of servers that may
+// come.
+func awaitsServers(ctx context.Context, err error) bool {
+	if api, ok := errors.AsType[*nats.APIError](err); ok {
+		return slices.Contains(incomplete, api.ErrorCode)
+	}
+	return ctx.Err() == nil && (errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, nats.ErrNoStreamResponse) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrReconnectBufExceeded) || errors.Is(err, nats.ErrJetStreamNotEnabled))
+}
+
+func ensureStream(ctx context.Context, js nats.JetStreamContext, want *nats.StreamConfig) error {
+	ctx, cancel := context.WithTimeout(ctx, ensureTry)
+	defer cancel()
+	have, err := js.StreamInfo(want.Name, nats.Context(ctx))
 	if errors.Is(err, nats.ErrStreamNotFound) {
-		have, err = js.AddStream(want)
+		have, err = js.AddStream(want, nats.Context(ctx))
 	}
 	if err != nil {
 		return fmt.Errorf("streams: ensure stream %s: %w", want.Name, err)

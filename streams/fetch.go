@@ -34,6 +34,8 @@ type getRequest struct {
 	StartTime *time.Time `json:"start_time,omitempty"`
 	Filter    string     `json:"next_by_subj,omitempty"`
 	LastOf    string     `json:"last_by_subj,omitempty"`
+	MultiLast []string   `json:"multi_last,omitempty"`
+	UpTo      uint64     `json:"up_to_seq,omitempty"`
 	Batch     int        `json:"batch,omitempty"`
 	MaxBytes  int        `json:"max_bytes,omitempty"`
 	NoHeaders bool       `json:"no_hdr,omitempty"`
@@ -216,25 +218,6 @@ func (r *reader) from(ctx context.Context, seq uint64, filter string, batch int)
 		return nil, false, err
 	}
 	return []Raw{record}, true, nil
-}
-
-// last returns the position of the newest record, 0 for an empty stream.
-func (r *reader) last(ctx context.Context) (seq uint64, err error) {
-	end, err := r.endFrom(ctx, 1)
-	// Counting forward is exact when the stream has no holes; the loop ends on
-	// the broker's word that nothing is behind, and so is exact in any case.
-	for err == nil && end.last > 0 {
-		seq = end.last + end.pending
-		if end, err = r.endFrom(ctx, seq+1); err == nil && end.last == 0 {
-			return seq, nil
-		}
-	}
-	return seq, err
-}
-
-func (r *reader) endFrom(ctx context.Context, seq uint64) (batchEnd, error) {
-	_, end, _, err := r.batch(ctx, getRequest{Seq: seq, Batch: 1})
-	return end, err
 }
 
 // firstAt returns the position of the first record at or after a time; found

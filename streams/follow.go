@@ -33,6 +33,8 @@ const (
 	liveBytes     = 64 << 20    // the same in bytes
 	confirmations = 5           // looks that must agree before a stream is said to have regressed or lost records
 	confirmWait   = 200 * time.Millisecond
+
+	clusterConfirmations = 25 // the same in a cluster
 )
 
 // Follow delivers every record of a stream from a position on, each exactly
@@ -85,6 +87,7 @@ type follower[T any] struct {
 	known   bool   // last is a whole record
 	caught  bool   // CaughtUp was called
 	strikes int    // looks in a row that contradict what was read
+	doubt   bool   // the newest look did, or found a replica that lags
 }
 
 func (f *follower[T]) subscribe() error {
@@ -138,12 +141,7 @@ func (f *follower[T]) start() error {
 		return nil
 	}
 	seq, err := persist(f.ctx, f.c, func(ctx context.Context) (uint64, error) {
-		seq, found, err := f.r.firstAt(ctx, f.cfg.FromTime)
-		if err != nil || found {
-			return seq, err
-		}
-		head, err := f.r.last(ctx)
-		return head + 1, err
+		return f.r.firstOrNext(ctx, f.cfg.FromTime)
 	})
 	f.next, f.last = seq, Raw{Seq: seq - 1}
 	return err
@@ -165,10 +163,16 @@ func (f *follower[T]) catchUp() error {
 		case err != nil:
 			return err
 		case !pending:
-			f.isLive()
-			return nil
+			behind, err := f.behind()
+			if err != nil {
+				return err
+			}
+			if !behind {
+				f.isLive()
+				return nil
+			}
 		default:
-			verified = f.strikes == 0
+			verified = !f.doubt
 			f.state.tell(CatchingUp)
 		}
 	}
@@ -195,15 +199,15 @@ func (f *follower[T]) catchUpOnce(verified bool) (pending bool, err error) {
 	}
 	if !verified {
 		if len(records) == 0 || f.contradicts(records[0]) {
-			return true, f.strike(fmt.Errorf("%w: %s ends before, or differs at, position %d, which was already read; restore the newest copy, or let governors sign for the loss",
+			return true, f.strike(len(records) == 0, fmt.Errorf("%w: %s ends before, or differs at, position %d, which was already read; restore the newest copy, or let governors sign for the loss",
 				ErrRegressed, f.r.name, f.last.Seq))
 		}
 		f.last, f.known, records = records[0], true, records[1:]
 	}
 	if len(records) > 0 && f.keepsAll() && records[0].Seq != f.next {
-		return true, f.strike(&MissingError{f.r.name, f.next, records[0].Seq - 1})
+		return true, f.strike(false, &MissingError{f.r.name, f.next, records[0].Seq - 1})
 	}
-	f.strikes = 0
+	f.strikes, f.doubt = 0, false
 	return pending, f.deliver(f.contiguous(records))
 }
 
@@ -216,15 +220,52 @@ func (f *follower[T]) contradicts(r Raw) bool {
 	return r.Seq != f.last.Seq
 }
 
-// strike returns the verdict when enough looks agreed. One look proves little:
-// a replica that lags behind gives the same answers.
-func (f *follower[T]) strike(verdict error) error {
-	f.strikes++
-	if f.strikes >= confirmations {
+// behind reports, before everything that the stream held counts as delivered,
+// whether its leader has more, and waits a little then: a replica that lags gives
+// its own end for the stream's.
+func (f *follower[T]) behind() (bool, error) {
+	if f.caught {
+		return false, nil
+	}
+	head, err := persist(f.ctx, f.c, f.r.head)
+	if err != nil || f.last.Seq >= head || !f.keepsAll() {
+		return false, err
+	}
+	f.state.tell(CatchingUp)
+	return true, pause(f.ctx, f.c, retryWait, errTryAgain)
+}
+
+// strike returns the verdict when enough looks agreed. One look proves little: a
+// replica that lags behind gives the same answers. So a look counts only if the
+// stream's leader does not contradict it, and several must agree: a leader that
+// was just elected may take a moment to have all that was acknowledged. Absent says
+// that the look found nothing where something was read.
+func (f *follower[T]) strike(absent bool, verdict error) error {
+	f.doubt = true
+	f.state.tell(Disconnected)
+	said, err := f.c.standing(f.ctx, f.cfg.Stream)
+	switch {
+	case errors.Is(err, errTryAgain):
+	case err != nil:
+		return err
+	case absent && said.last >= f.last.Seq:
+		f.strikes = 0
+	default:
+		f.strikes++
+	}
+	if f.strikes >= looks(said) {
 		return verdict
 	}
-	f.state.tell(Disconnected)
 	return pause(f.ctx, f.c, confirmWait, verdict)
+}
+
+// looks is how many looks must agree: in a cluster more, for who was just elected
+// may take seconds to have all that was acknowledged.
+func looks(said standing) int {
+	if len(said.replicas) > 0 {
+		return clusterConfirmations
+	}
+	return confirmations
 }
 
 // contiguous cuts records before the first hole.

@@ -17,7 +17,8 @@ type ReadConfig struct {
 
 // Read calls each with the records of a stream that match, in ascending order,
 // and returns the last position that it covered: following from the next one
-// misses nothing. It waits while the broker cannot be reached, until ctx ends.
+// misses nothing. Where the stream ends, its leader says. It waits while the broker
+// cannot be reached, or answers from the past, until ctx ends.
 //
 // Without a filter a hole in a stream that keeps everything is a *MissingError.
 // With a filter the broker is trusted not to leave records out; whoever must
@@ -31,7 +32,7 @@ func Read(ctx context.Context, c *Conn, cfg ReadConfig, each func(Raw) error) (l
 	if cfg.Filter != "" && !r.covers(cfg.Filter) {
 		return 0, fmt.Errorf("streams: read %s: filter %q is none of its subjects", r.name, cfg.Filter)
 	}
-	head, err := persist(ctx, c, r.last)
+	head, err := persist(ctx, c, r.head)
 	if err != nil {
 		return 0, err
 	}
@@ -52,10 +53,10 @@ func (r *reader) each(ctx context.Context, cfg ReadConfig, each func(Raw) error)
 			return err
 		}
 		if len(records) == 0 {
-			if whole {
-				return &MissingError{r.name, next, cfg.To}
+			if done, err := r.nothingUpTo(ctx, cfg, next); done || err != nil {
+				return err
 			}
-			return nil
+			continue
 		}
 		for _, record := range records {
 			if whole && record.Seq > next {
@@ -80,7 +81,7 @@ func (c *Conn) Last(ctx context.Context) (uint64, error) {
 		return 0, err
 	}
 	defer r.close()
-	return persist(ctx, c, r.last)
+	return persist(ctx, c, r.head)
 }
 
 // Get returns the ledger's record at a position. One that is not there is a
@@ -96,6 +97,9 @@ func (c *Conn) Get(ctx context.Context, seq uint64) (Raw, error) {
 	defer r.close()
 	return persist(ctx, c, func(ctx context.Context) (Raw, error) {
 		record, found, err := r.one(ctx, seq, "")
+		if err == nil && !found {
+			err = r.beyond(ctx, seq)
+		}
 		if err == nil && (!found || record.Seq != seq) {
 			err = &MissingError{r.name, seq, seq}
 		}

@@ -102,8 +102,10 @@ const varzSubject = "$SYS.REQ.SERVER.PING.VARZ"
 
 // subjectSet is what one participant may do, in subjects.
 type subjectSet struct {
+	zone     string
 	appends  []string // stored in FABRIC
 	requests []string // answered by FABRIC
+	leaders  []Stream // whose leader it may ask
 	reads    []string // announcements from FABRIC
 	sends    []string // answers out, to agents
 	receives []string // answers in, from those who send
@@ -123,6 +125,7 @@ func (p Participant) subjects() subjectSet {
 		set.reads = append(set.reads, s.live(p.Zone))
 		set.requests = append(set.requests, s.directGet(p.Zone))
 	}
+	set.zone, set.leaders = p.Zone, r.reads
 	if r.sendsAnswers {
 		set.sends = []string{answerSubject(p.Zone, "*")}
 	}

@@ -15,11 +15,6 @@ func (c *Conn) SeqAt(ctx context.Context, at time.Time) (uint64, error) {
 	}
 	defer r.close()
 	return persist(ctx, c, func(ctx context.Context) (uint64, error) {
-		seq, found, err := r.firstAt(ctx, at)
-		if err != nil || found {
-			return seq, err
-		}
-		last, err := r.last(ctx)
-		return last + 1, err
+		return r.firstOrNext(ctx, at)
 	})
 }

@@ -64,6 +64,14 @@ func StartServer(cfg ServerConfig) (*Server, error) {
 }
 
 func (s *Server) start(opts *server.Options) error {
+	if err := s.boot(opts); err != nil {
+		return err
+	}
+	return s.ensureZones()
+}
+
+// boot starts the server and waits until it takes connections.
+func (s *Server) boot(opts *server.Options) error {
 	ns, err := server.NewServer(opts)
 	if err != nil {
 		return fmt.Errorf("streams: start server: %w", err)
@@ -71,10 +79,7 @@ func (s *Server) start(opts *server.Options) error {
 	s.ns = ns
 	ns.SetLoggerV2(s.log, false, false, false)
 	go ns.Start()
-	if err := s.awaitReady(); err != nil {
-		return err
-	}
-	return s.ensureZones()
+	return s.awaitReady()
 }
 
 // awaitReady waits until clients can connect, or says why they never will.

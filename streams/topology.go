@@ -27,6 +27,9 @@ const maxStored = schemas.MaxEnvelope + brokerHeaderRoom
 // stamps the account that a record came from.
 const brokerHeaderRoom = 1 << 10
 
+// maxConsumers is the least that JetStream takes for a limit.
+const maxConsumers = 1
+
 // livePrefix is where a stored record is announced: the broker republishes
 // each stored record of <subject> on live.<subject>, in stream order.
 const livePrefix = "live."
@@ -71,6 +74,14 @@ func (s Stream) live(zone string) string { return livePrefix + s.filter(zone) }
 // directGet returns the subject on which records are read by position.
 func (s Stream) directGet(zone string) string { return "$JS.API.DIRECT.GET." + s.Name(zone) }
 
+// leaderWord returns the subject on which the stream's leader says how far the
+// stream goes and who keeps it.
+func (s Stream) leaderWord(zone string) string { return "leader." + s.Name(zone) }
+
+// leaderInfo returns where JetStream itself takes that question. Every account has
+// that subject already, for streams of its own, so it is imported by another name.
+func (s Stream) leaderInfo(zone string) string { return "$JS.API.STREAM.INFO." + s.Name(zone) }
+
 // streamOf returns the stream of a zone that stores subject.
 func streamOf(zone, subject string) (Stream, bool) {
 	for s := range streamCount {
@@ -99,7 +110,7 @@ func (s Stream) settings(z ZoneConfig) *nats.StreamConfig {
 		Replicas:   max(z.Replicas, 1),
 		// Nobody reads through consumers: a follower needs no right to create
 		// one, hence nobody can aim one at another's subject.
-		MaxConsumers:      1,
+		MaxConsumers:      maxConsumers,
 		MaxMsgsPerSubject: info.perSubj,
 		// Message ids are not used; the shortest window that JetStream takes.
 		Duplicates:  100 * time.Millisecond,

@@ -10,11 +10,12 @@ import (
 )
 
 // Broker says where a zone's broker is: an embedded server in this process, or
-// a URL, or a context of the nats command. The first that is set counts.
+// a context of the nats command, or URLs with commas. The first that is set counts.
 type Broker struct {
 	Server  *streams.Server
 	Context string
 	URL     string
+	CA      string // authorities of tls:// servers, in PEM; "" means this machine's
 }
 
 // Connect connects a member to the broker, as itself.
@@ -51,7 +52,7 @@ func (b Broker) connect(ctx context.Context, zone, name string, seed []byte, log
 	case b.Context != "":
 		cfg.Context = b.Context
 	default:
-		cfg.URL = b.URL
+		cfg.URL, cfg.RootCAs = b.URL, b.CA
 	}
 	conn, err := streams.Connect(ctx, cfg)
 	if err != nil {

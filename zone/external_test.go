@@ -26,8 +26,8 @@ func TestABrokerOfOnesOwn(t *testing.T) {
 	}
 	url := plainserver.Start(t, text)
 	log := slog.New(slog.DiscardHandler)
-	must(t, zone.FoundAt(t.Context(), f, url, log))
-	must(t, zone.FoundAt(t.Context(), f, url, log)) // changes nothing
+	must(t, foundAt(t, f, url))
+	must(t, foundAt(t, f, url)) // changes nothing
 
 	w := &live{t: t, fabric: f, config: zone.Config{Fabric: f, Logger: log, Handlers: handlersOf(nothing)}}
 	z, err := zone.Join(w.config, zone.Broker{URL: url})
@@ -43,4 +43,10 @@ func TestABrokerOfOnesOwn(t *testing.T) {
 	w.ready()
 	_, err = w.agent("scout").Propose(t.Context(), readFile(20*time.Second))
 	must(t, err)
+}
+
+func foundAt(t *testing.T, f *fabric.Fabric, url string) error {
+	t.Helper()
+	_, err := zone.FoundAt(t.Context(), f, zone.Broker{URL: url}, slog.New(slog.DiscardHandler))
+	return err
 }

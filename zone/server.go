@@ -20,6 +20,9 @@ import (
 // its release demands. Port 0 means the fabric's own; -1 any free one. MaxBytes
 // bounds the ledger; 0 means the default of package streams.
 func StartServer(f *fabric.Fabric, port int, maxBytes int64, log *slog.Logger) (*streams.Server, error) {
+	if !f.NATS.Embedded() {
+		return nil, fmt.Errorf("%w: %s", ErrOwnServers, f.NATS.URL)
+	}
 	participants, err := Participants(f)
 	if err != nil {
 		return nil, err
@@ -40,6 +43,10 @@ func StartServer(f *fabric.Fabric, port int, maxBytes int64, log *slog.Logger) (
 	}
 	return server, nil
 }
+
+// ErrOwnServers reports a fabric whose ledger stands on servers that an operator
+// runs: an embedded one would begin another.
+var ErrOwnServers = errors.New("zone: the ledger of this data folder stands on servers of your own; run each with: portcullis broker run")
 
 // explainPort finds out whether a server could not start because its port is
 // taken: the server itself says so only in words.

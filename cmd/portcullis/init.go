@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,6 +25,8 @@ const (
 type initFlags struct {
 	params  fabric.Params
 	port    int
+	servers string // of the operator's own, with commas
+	tlsCA   string // file
 	bank    string
 	relaxed bool
 	given   func(flag string) bool // whether the command line has it
@@ -40,6 +44,10 @@ func (i *initFlags) register(c *cobra.Command) {
 	flags.IntVar(&i.params.Governors, "governors", 1, "how many governors; a majority of them signs")
 	flags.IntVar(&i.params.K, "k", 1, "how many enforcers must agree")
 	flags.IntVar(&i.port, "port", 0, "port of the broker (default 4222)")
+	flags.StringVar(&i.servers, "servers", "", "URLs of brokers that you run yourself, with commas: nats://host:port, or tls://host:port (see portcullis broker)")
+	flags.IntVar(&i.params.NATS.Replicas, "replicas", 0, "with --servers: how many of them keep the ledger, 1 or 3 (default as many as there are)")
+	flags.StringVar(&i.tlsCA, "tls-ca", "", "with tls:// servers: file with the authority of their certificates, in PEM (default this machine's)")
+	c.MarkFlagsMutuallyExclusive("port", "servers")
 	flags.StringVar(&i.bank, "bank", zone.DefaultBank, "address of the toy bank on this machine")
 	flags.BoolVar(&i.relaxed, "relaxed-sync-may-lose-records", false, "acknowledge records before they are on the disk")
 }
@@ -60,7 +68,9 @@ func (i *initFlags) ensure(dir string) (f *fabric.Fabric, created bool, err erro
 		p.Zone = f.Zone
 	}
 	p.Clock = time.Now
-	p.NATS.Port = i.port
+	if p.NATS, err = i.broker(f); err != nil {
+		return nil, false, err
+	}
 	if i.relaxed {
 		p.Durability = pb.Durability_DURABILITY_RELAXED_SYNC_MAY_LOSE_RECORDS
 	}
@@ -77,6 +87,34 @@ func (i *initFlags) ensure(dir string) (f *fabric.Fabric, created bool, err erro
 		return f, false, nil // tools.yaml that was lost is no reason to act by another
 	}
 	return f, true, zone.EnsureTools(f, i.bank)
+}
+
+// broker is where the flags say that the broker is. What was said when the folder
+// was made counts; saying something else now is a mistake.
+func (i *initFlags) broker(f *fabric.Fabric) (fabric.NATS, error) {
+	n := fabric.NATS{URL: i.servers, Port: i.port, Replicas: i.params.NATS.Replicas}
+	switch {
+	case i.servers == "" && (i.given("replicas") || i.given("tls-ca")):
+		return n, usage(errors.New("--replicas and --tls-ca say how your own servers are; name those with --servers"))
+	case i.servers == "":
+		return n, nil
+	case f != nil && f.NATS.URL != i.servers:
+		return n, &failure{exitLocalState, fmt.Errorf("the data folder's broker is %s; choose another folder for %s, or leave --servers out", f.NATS.URL, i.servers)}
+	}
+	if n.Replicas == 0 {
+		n.Replicas = len(n.Servers())
+	}
+	if i.tlsCA != "" {
+		text, err := os.ReadFile(i.tlsCA)
+		if err != nil {
+			return n, &failure{exitLocalState, fmt.Errorf("--tls-ca: %w", err)}
+		}
+		n.CA = string(text)
+	}
+	if err := n.Check(); err != nil {
+		return n, usage(err)
+	}
+	return n, nil
 }
 
 func newInitCommand(g *globals) *cobra.Command {

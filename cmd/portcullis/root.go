@@ -63,7 +63,7 @@ Start with:  portcullis up      a whole zone in one process
 		newEnforcerCommand(g), newExecutorCommand(g), newSentinelCommand(g), newRecorderCommand(g), newAuditorCommand(g),
 		newProposeCommand(g), newTailCommand(g), newShowCommand(g), newProveCommand(g), newVerifyCommand(g), newExportCommand(g), newAuditCommand(g), newArchiveCommand(g), newLineageCommand(g),
 		newHaltCommand(g), newResumeCommand(g), newRevokeCommand(g), newLossCommand(g), newSealCommand(g), newContinueCommand(g), newStatusCommand(g), newApprovalsCommand(g), newReleaseCommand(g), newEnrollCommand(g), newKeysCommand(g), newPolicyCommand(g),
-		newWitnessCommand(g), newDemoCommand(g), newVersionCommand(g),
+		newWitnessCommand(g), newHealthCommand(g), newHealthPartCommand(g), newDemoCommand(g), newLoadtestCommand(g), newVersionCommand(g),
 		newExitCodesTopic(),
 	)
 	return root
@@ -108,7 +108,11 @@ func (g *globals) url(f *fabric.Fabric) (string, error) {
 // broker is the broker as a place to connect to.
 func (g *globals) broker(f *fabric.Fabric) (zone.Broker, error) {
 	url, err := g.url(f)
-	return zone.Broker{URL: url, Context: g.natsContext}, err
+	at := zone.Broker{URL: url, Context: g.natsContext}
+	if strings.HasPrefix(url, "tls://") {
+		at.CA = f.NATS.CA
+	}
+	return at, err
 }
 
 // logger writes to standard error, as text or as JSON.

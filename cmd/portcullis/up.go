@@ -24,8 +24,8 @@ func newUpCommand(g *globals) *cobra.Command {
 		Long: `Runs everything of the data folder in one process: the broker with the ledger,
 enforcers, executors with their tools, sentinels, recorders, auditors, and a toy
 bank. A new folder is initialized first; the flags of init count then. Ctrl-C ends it. With --server or
---context the broker is one elsewhere, whose accounts and streams its operator
-has set up.
+--context, or in a folder made with --servers, the broker is one elsewhere, whose
+accounts and streams its operator has set up (see portcullis broker).
 
 JSON: {"event":"running","created","data","trust_domain","zone","ledger","server","bank","parts":[{"role","name"}],
 "evidence":[{"recorder","address","fork"}]};
@@ -114,7 +114,7 @@ func (g *globals) startZone(ctx context.Context, cfg zone.Config) (*zone.Zone, e
 }
 
 func (g *globals) openZone(ctx context.Context, cfg zone.Config) (*zone.Zone, error) {
-	if g.server == "" && g.natsContext == "" {
+	if g.server == "" && g.natsContext == "" && cfg.Fabric.NATS.Embedded() {
 		return zone.Open(ctx, cfg)
 	}
 	broker, err := g.broker(cfg.Fabric)

@@ -102,11 +102,12 @@ func (id Identity) Is(spiffeID string) bool {
 	if id == (Identity{}) {
 		return false
 	}
-	rest, ok := spiffeID, true
+	rest := spiffeID
 	for _, part := range [...]string{scheme, id.TrustDomain, "/", id.Zone, "/", RoleName(id.Role), "/"} {
-		if rest, ok = strings.CutPrefix(rest, part); !ok {
+		if !strings.HasPrefix(rest, part) {
 			return false
 		}
+		rest = rest[len(part):]
 	}
 	return rest == id.Name
 }

@@ -111,6 +111,8 @@ type Audit struct {
 	Signatures uint64        `json:"signatures"`
 	Intents    uint64        `json:"intents"`
 	Final      []Count       `json:"final"`
+	Noise      []Count       `json:"noise,omitempty"`       // records that count for nothing, by reason
+	Void       []Count       `json:"void_claims,omitempty"` // claims that allowed nothing, by reason
 	Findings   []string      `json:"findings"`
 	Unjudged   []string      `json:"unjudged"`
 }

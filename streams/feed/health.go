@@ -27,7 +27,7 @@ type Health struct {
 	state    streams.State
 	caughtUp bool
 	reached  uint64 // times that the ledger was reached anew; an answer counts for one of them
-	asking   bool   // somebody asks the server reached last
+	asking   bool   // somebody asks the server reached last, and goes on to
 	checked  bool   // the server reached last has answered
 	synced   streams.Durability
 	problem  error
@@ -82,45 +82,60 @@ func (h *Health) moved(s streams.State) (before streams.State, reached uint64, a
 		h.asking, h.checked, h.problem = false, false, nil
 		return before, h.reached, false
 	}
-	ask = !h.checked && !h.asking
-	h.asking = h.asking || ask
+	ask = !h.asking
+	h.asking = true
 	return before, h.reached, ask
 }
 
 const (
 	checkTimeout = 5 * time.Second
-	checkAgain   = time.Second // after an attempt without an answer
+	checkAgain   = time.Second      // after an attempt without an answer
+	recheck      = 10 * time.Second // after an answer: in a cluster another server may join
+	lastsWithout = 3                // attempts in a row without an answer that an answer outlives
 )
 
-// check asks until there is an answer, as long as the server is the one that it
-// was started for.
+// check asks, and asks again, as long as the server is the one that it was started
+// for: of a cluster, servers come and go without this one's being lost.
 func (h *Health) check(ctx context.Context, reached uint64) {
-	for h.ask(ctx, reached) {
+	for failures := 0; h.stands(reached); {
+		wait := recheck
+		if err := h.ask(ctx, reached, failures); err != nil {
+			failures++
+			wait = checkAgain
+		} else {
+			failures = 0
+		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(checkAgain):
+		case <-time.After(wait):
 		}
 	}
 }
 
-func (h *Health) ask(ctx context.Context, reached uint64) (again bool) {
+func (h *Health) stands(reached uint64) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return reached == h.reached
+}
+
+func (h *Health) ask(ctx context.Context, reached uint64, failures int) error {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	synced, err := h.server.VerifySync(ctx, 1)
-	return h.answered(reached, synced, err)
+	h.answered(reached, synced, err, failures)
+	return err
 }
 
-// answered takes an answer, unless it is about a server that is gone.
-func (h *Health) answered(reached uint64, synced streams.Durability, err error) (again bool) {
+// answered takes an answer, unless it is about a server that is gone. That there is
+// none for once, because one of several servers has just gone, takes nothing back.
+func (h *Health) answered(reached uint64, synced streams.Durability, err error, failures int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if reached != h.reached {
-		return false
+	if reached != h.reached || err != nil && h.checked && failures+1 < lastsWithout {
+		return
 	}
-	h.synced, h.problem = synced, err
-	h.checked, h.asking = err == nil, err != nil
-	return err != nil
+	h.synced, h.problem, h.checked = synced, err, err == nil
 }
 
 // Fault says why the ledger must not be relied upon under a release that
