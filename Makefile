@@ -52,7 +52,7 @@ check: vet gen-check lint build ## All gates before a commit: vet, generated fil
 
 .PHONY: vet
 vet: ## Compile everything, tests too, and run go vet
-	$(GO) vet -tags faults,sim $(PKGS)
+	$(GO) vet -tags faults,sim,docker $(PKGS)
 
 .PHONY: lint
 lint: $(TOOLS) ## Lint Go and schemas, formatting too; refuse breaking schema changes
@@ -77,6 +77,25 @@ sim-endless: ## Simulate new seeds for FOR, until one fails; the failure is shru
 .PHONY: faults
 faults: ## Fail disks under real processes (Linux; needs strace, unshare and mount)
 	$(GO) test -tags faults -run '^TestFault' -count=1 -timeout=20m ./cmd/portcullis
+
+.PHONY: faults-single
+faults-single: ## Cut the power of disks, damage store files, kill in relaxed mode (Linux, root; minutes)
+	$(GO) test -tags faults -count=1 -timeout=60m -v ./loadtest/faults/single/...
+
+.PHONY: faults-cluster
+faults-cluster: ## Every fault on three brokers: kills, cuts, frozen and slow hosts, clocks, old copies (Linux, root; half an hour)
+	$(GO) test -tags faults -count=1 ./loadtest/faults/world
+	$(GO) test -tags faults -count=1 -timeout=60m -v ./loadtest/faults/cluster
+
+.PHONY: image
+image: ## Build the container image portcullis:local (needs Docker)
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/image/portcullis ./cmd/portcullis
+	DOCKER_BUILDKIT=0 docker build -f Dockerfile -t portcullis:local bin/image
+
+.PHONY: compose-test
+compose-test: ## Bring docker-compose.yml up with real Docker, kill its containers, audit what they left (Linux, root; minutes)
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/image/portcullis ./cmd/portcullis
+	$(GO) test -tags docker -run '^TestCompose$$' -count=1 -timeout=40m ./cmd/portcullis
 
 .PHONY: kill-loop
 kill-loop: ## Kill real processes ROUNDS times; no acknowledged record lost, no action repeated
