@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/portcullis-dev/portcullis/fabric"
@@ -73,14 +74,15 @@ func FuzzParseLog(f *testing.F) {
 			}
 			return
 		}
-		spelt := got.Origin + "="
+		var spelt strings.Builder
+		spelt.WriteString(got.Origin + "=")
 		for i, key := range got.Keys {
 			if i > 0 {
-				spelt += ","
+				spelt.WriteString(",")
 			}
-			spelt += key
+			spelt.WriteString(key)
 		}
-		if spelt != text || len(got.Keys) == 0 || got.Origin == "" {
+		if spelt.String() != text || len(got.Keys) == 0 || got.Origin == "" {
 			t.Fatalf("%q is read as %+v", text, got)
 		}
 	})

@@ -68,7 +68,7 @@ func TestNothingPrintsAKey(t *testing.T) {
 		if !strings.Contains(got, "[private key]") {
 			t.Errorf("%s is not recognisable in %s", name, got)
 		}
-		for _, line := range strings.SplitSeq(string(logText), "\n") {
+		for line := range strings.SplitSeq(string(logText), "\n") {
 			if len(line) > 20 && strings.Contains(got, line[10:20]) {
 				t.Errorf("%s prints its key file", name)
 			}

@@ -3,6 +3,7 @@ package outbox_test
 import (
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -34,17 +35,18 @@ func (m *mailbox) PublishAnswer(agent string, data []byte) error {
 	if err != nil {
 		m.t.Error(err)
 	}
-	line := agent + ":"
+	var line strings.Builder
+	line.WriteString(agent + ":")
 	for _, item := range items {
 		a := new(pb.Answer)
 		if err := schemas.Decode(item, schemas.MaxPayload, a); err != nil {
 			m.t.Error(err)
 		}
-		line += " " + a.GetExplanation()
+		line.WriteString(" " + a.GetExplanation())
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.sent = append(m.sent, line)
+	m.sent = append(m.sent, line.String())
 	return nil
 }
 
