@@ -40,6 +40,7 @@ const (
 	pingInterval   = 2 * time.Second
 	maxPingsOut    = 2
 	connectTimeout = 5 * time.Second
+	refusedFor     = time.Second // a server that reads new rights refuses known keys for a moment
 	drainTimeout   = 5 * time.Second
 )
 
@@ -88,11 +89,11 @@ func Connect(ctx context.Context, cfg ConnConfig) (*Conn, error) {
 			return nil, err
 		}
 	}
-	for {
+	for begun := time.Now(); ; {
 		if c.nc, err = nats.Connect(c.cfg.URL, opts...); err == nil {
 			break
 		}
-		if err := c.waitToRetry(ctx, err); err != nil {
+		if err := c.waitToRetry(ctx, err, time.Since(begun)); err != nil {
 			return nil, fmt.Errorf("streams: connect %s to %s: %w", cfg.Name, orElse(whereOf(c.cfg.URL), "the embedded server"), err)
 		}
 	}
@@ -121,12 +122,13 @@ func whereOf(urls string) string {
 	return strings.Join(all, ",")
 }
 
-// waitToRetry returns nil when connecting may be tried again. A refused key
-// does not get better by waiting, nor does a server of this process that has
-// stopped; one that runs may only have been too busy to answer in time.
-func (c *Conn) waitToRetry(ctx context.Context, err error) error {
+// waitToRetry returns nil when connecting may be tried again. A key that is
+// refused for longer than a server takes to read new rights does not get better by
+// waiting, nor does a server of this process that has stopped; one that runs may
+// only have been too busy to answer in time.
+func (c *Conn) waitToRetry(ctx context.Context, err error, tried time.Duration) error {
 	stopped := c.cfg.Server != nil && !c.cfg.Server.ns.Running()
-	if stopped || errors.Is(err, nats.ErrAuthorization) {
+	if stopped || errors.Is(err, nats.ErrAuthorization) && tried >= refusedFor {
 		return fmt.Errorf("%w; check that the server runs and this key is enrolled", err)
 	}
 	timer := time.NewTimer(reconnectWait)
