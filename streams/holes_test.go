@@ -297,9 +297,9 @@ func TestHoleMessageID(t *testing.T) {
 		m := nats.NewMsg(subj(schemas.KindIntent, "alice"))
 		m.Header.Set(nats.MsgIdHdr, "squatted")
 		m.Data = []byte("squat")
-		must(t, alice.PublishMsg(m))
+		_, err := alice.RequestMsgWithContext(soon(t), m) // acknowledged: what comes next finds it stored
+		must(t, err)
 	}
-	must(t, alice.Flush())
 	before := w.ledgerHead(Ledger)
 	for i := range 10 {
 		if seq := w.append(bob, subj(schemas.KindIntent, "bob"), "same bytes"); seq != before+uint64(i)+1 {
