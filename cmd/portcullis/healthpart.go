@@ -49,54 +49,11 @@ func partNamed(name string) (pb.Role, error) {
 // servePart runs a part until it is told to end. Its health can be asked for before
 // it has reached a broker: then it says that it has not.
 func (g *globals) servePart(ctx context.Context, role pb.Role, name, socket string) error {
-	f, log, err := g.open()
-	if err != nil {
-		return err
-	}
-	broker, err := g.broker(f)
-	if err != nil {
-		return err
-	}
-	cfg, tools, err := zoneConfig(f, log, role == pb.Role_ROLE_EXECUTOR)
-	if err != nil {
-		return err
-	}
-	defer tools.Close()
-	z, err := zone.Join(cfg, broker)
-	if err != nil {
-		return err
-	}
-	defer z.Close()
-	door, err := z.OpenHealth(ctx, socket, role, name)
-	if err != nil {
-		return &failure{exitLocalState, err}
-	}
-	defer door.Close()
-	if role == pb.Role_ROLE_EXECUTOR {
-		unlisten := brakeOnSignal(z.Brake(), log)
-		defer unlisten()
-	}
-	return orEnded(ctx, g.runJoined(ctx, z, role, name, broker.URL))
-}
-
-// runJoined starts a part of a zone that is joined, tells when it is ready, and
-// returns when it ends by itself or is told to.
-func (g *globals) runJoined(ctx context.Context, z *zone.Zone, role pb.Role, name, url string) error {
-	settled := g.quietStart()
-	if err := z.Start(ctx, role, name); err != nil {
-		return err
-	}
-	if err := z.Ready(ctx); err != nil {
-		return err
-	}
-	settled()
-	if err := g.ready(trust.RoleName(role), name, url); err != nil {
-		return err
-	}
-	select {
-	case <-ctx.Done():
-		return nil
-	case err := <-z.Failed():
-		return err
-	}
+	return g.runPart(ctx, role, name, partHooks{joined: func(z *zone.Zone) (func(), error) {
+		door, err := z.OpenHealth(ctx, socket, role, name)
+		if err != nil {
+			return nil, &failure{exitLocalState, err}
+		}
+		return door.Close, nil
+	}})
 }

@@ -44,13 +44,18 @@ can do its work.
 
 JSON: {"event":"ready","role","name","server"}`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error { return g.runPart(c.Context(), role, args[0], nil) },
+		RunE: func(c *cobra.Command, args []string) error { return g.runPart(c.Context(), role, args[0], partHooks{}) },
 	}
 }
 
-// runPart runs one part until it is told to end. Adjust, if it is not nil, changes
-// how.
-func (g *globals) runPart(ctx context.Context, role pb.Role, name string, adjust func(*zone.Config) error) error {
+// partHooks are what a command adds to running a part; each may be nil.
+type partHooks struct {
+	adjust func(*zone.Config) error                   // changes how the part runs
+	joined func(*zone.Zone) (leave func(), err error) // before the part starts; leave runs when it has ended
+}
+
+// runPart runs one part until it is told to end.
+func (g *globals) runPart(ctx context.Context, role pb.Role, name string, hooks partHooks) error {
 	f, log, err := g.open()
 	if err != nil {
 		return err
@@ -64,8 +69,8 @@ func (g *globals) runPart(ctx context.Context, role pb.Role, name string, adjust
 		return err
 	}
 	defer tools.Close()
-	if adjust != nil {
-		if err := adjust(&cfg); err != nil {
+	if hooks.adjust != nil {
+		if err := hooks.adjust(&cfg); err != nil {
 			return err
 		}
 	}
@@ -74,6 +79,13 @@ func (g *globals) runPart(ctx context.Context, role pb.Role, name string, adjust
 		return err
 	}
 	defer z.Close()
+	if hooks.joined != nil {
+		leave, err := hooks.joined(z)
+		if err != nil {
+			return err
+		}
+		defer leave()
+	}
 	if role == pb.Role_ROLE_EXECUTOR {
 		unlisten := brakeOnSignal(z.Brake(), log)
 		defer unlisten()

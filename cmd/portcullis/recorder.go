@@ -72,8 +72,8 @@ func (r *recorderFlags) evidence(f *fabric.Fabric, changed func(flag string) boo
 }
 
 func (g *globals) runRecorder(ctx context.Context, name string, changed func(flag string) bool, flags *recorderFlags) error {
-	return g.runPart(ctx, pb.Role_ROLE_RECORDER, name, func(cfg *zone.Config) (err error) {
+	return g.runPart(ctx, pb.Role_ROLE_RECORDER, name, partHooks{adjust: func(cfg *zone.Config) (err error) {
 		cfg.Evidence, err = flags.evidence(cfg.Fabric, changed)
 		return err
-	})
+	}})
 }
