@@ -65,6 +65,7 @@ type Status struct {
 	Decided     uint64 // intents decided since it started
 	Noise       uint64 // messages that were no records since it started
 	Divergences uint64 // decisions on the ledger that differ from its own
+	DivergedAt  uint64 // stream sequence of the newest of them
 	Silent      string // why it publishes nothing; empty if it does
 }
 

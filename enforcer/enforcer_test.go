@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/schemas"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
+	"github.com/portcullis-dev/portcullis/streams"
 	"github.com/portcullis-dev/portcullis/streams/feed/feedtest"
 )
 
@@ -188,6 +190,19 @@ func TestTheSecondEnforcerStepsInAndAgrees(t *testing.T) {
 func TestAnotherDecisionIsADivergence(t *testing.T) {
 	b := newBench(t)
 	b.Introduce("e2")
+	var mu sync.Mutex
+	said := new(pb.Heartbeat)
+	stop, err := b.Connect("s1").SubscribeHeartbeats(func(raw streams.Raw) {
+		if beat, _, err := b.Fold().Heartbeat(raw.Subject, raw.Data); err == nil {
+			mu.Lock()
+			defer mu.Unlock()
+			said = beat
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
 	b.with("e1", func(e *Enforcer) {
 		in := b.Propose("s", time.Minute)
 		b.decided(in.Position)
@@ -195,6 +210,11 @@ func TestAnotherDecisionIsADivergence(t *testing.T) {
 			d.Verdict, d.Reasons = pb.Verdict_VERDICT_DENY_UNSPECIFIED, []pb.Reason{pb.Reason_REASON_HALTED}
 		})
 		b.Eventually("the divergence is noticed", func() bool { return e.Status().Divergences > 0 })
+		b.Eventually("its heartbeats say where", func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return said.GetDivergences() > 0 && said.GetDivergedAt() > in.Position.Seq
+		})
 	})
 }
 

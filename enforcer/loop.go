@@ -156,6 +156,7 @@ func (l *loop) decisions(f *ledger.Fold, ev feed.Event[ahead]) {
 
 func (l *loop) diverges(round verdict.Round, ev feed.Event[ahead]) {
 	l.status.Divergences++
+	l.status.DivergedAt = ev.Seq
 	l.e.cfg.Logger.Error("decision.divergence: a recorded decision differs from this enforcer's own",
 		"intent", round.Intent, "round", round.Number, "seq", ev.Seq, "by", ev.Record.Signer.ID)
 	l.e.beatNow()
@@ -220,7 +221,7 @@ func (l *loop) heartbeat() (*pb.Heartbeat, time.Duration) {
 	release := gov.Release()
 	beat := &pb.Heartbeat{
 		Epoch: gov.Epoch(), Release: release.Digest[:], Head: gov.Head().Proto(), Position: l.fold.Seq(),
-		Started: l.status.CaughtUp, Disarmed: l.disarmed(release.Proto.GetDurability()), Divergences: l.status.Divergences,
+		Started: l.status.CaughtUp, Disarmed: l.disarmed(release.Proto.GetDurability()), Divergences: l.status.Divergences, DivergedAt: l.status.DivergedAt,
 	}
 	if m := l.marked; m.seq > 0 { // a copy: the heartbeat is sent when the loop has gone on
 		beat.StatePosition, beat.StateDigest = m.seq, m.state[:]

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/portcullis-dev/portcullis/core/governance"
 	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/schemas"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
@@ -83,15 +84,31 @@ func (w *Watch) regressed(f *ledger.Fold, m *member, before life, beat *pb.Heart
 }
 
 // diverged raises decision.divergence where a participant has counted further
-// decisions that differ from its own.
+// decisions that differ from its own, unless governors have answered for the
+// newest of them before the heartbeat came.
 func (w *Watch) diverged(f *ledger.Fold, m *member, before life, beat *pb.Heartbeat) {
-	if beat.GetDivergences() <= before.divergences {
+	known := beat.GetDivergedAt() > 0 && beat.GetDivergedAt() <= m.answered
+	if known || beat.GetDivergences() <= before.divergences {
 		return
 	}
-	w.raise(f, schemas.DriftDecisionDivergence, symptom{
-		subject: m.id.String(), about: about{participant: m.id}, alike: true, since: f.LogTime(),
-		detail: fmt.Sprintf("%d recorded decisions differ from its own, %d before", beat.GetDivergences(), before.divergences),
-	})
+	s := m.divergence(f)
+	s.detail = fmt.Sprintf("%d recorded decisions differ from its own, %d before", beat.GetDivergences(), before.divergences)
+	w.raise(f, schemas.DriftDecisionDivergence, s)
+}
+
+// divergence is the symptom that a participant counts differing decisions.
+func (m *member) divergence(f *ledger.Fold) symptom {
+	return symptom{subject: m.id.String(), about: about{participant: m.id}, alike: true, since: f.LogTime()}
+}
+
+// answerFor notes for whom a resume has answered what it could have counted so far:
+// the sentinel may have seen it first.
+func (w *Watch) answerFor(f *ledger.Fold, lifted []governance.Halt) {
+	for _, m := range w.roster {
+		if answered(f.Governance(), w.settings[schemas.DriftDecisionDivergence], schemas.DriftDecisionDivergence, m.divergence(f), lifted) {
+			m.answered = f.Seq()
+		}
+	}
 }
 
 // raiseAbout raises an event about a participant.

@@ -18,8 +18,9 @@ type member struct {
 	fresh bool          // heard since the sentinel was deaf last
 	limit time.Duration // the silence that it was allowed when it was heard
 
-	lives  []life   // the newest last; at most maxLives
-	speaks [16]byte // the incarnation that beat last
+	lives    []life   // the newest last; at most maxLives
+	speaks   [16]byte // the incarnation that beat last
+	answered uint64   // stream sequence of the newest resume that answers for divergences it counts
 
 	// What its newest heartbeats say, for as long as they say the same.
 	head    streak // it names another governance head
@@ -98,7 +99,7 @@ func (w *Watch) Heartbeat(f *ledger.Fold, beat *pb.Heartbeat, from trust.Credent
 func (w *Watch) hearSelf(release *governance.Release, at time.Time) {
 	if at.Sub(w.ownHeard) > w.patience(release) {
 		for _, m := range w.roster {
-			*m = member{id: m.id, heard: at, limit: m.limit, lives: m.lives, speaks: m.speaks}
+			*m = member{id: m.id, heard: at, limit: m.limit, lives: m.lives, speaks: m.speaks, answered: m.answered}
 		}
 	}
 	w.ownHeard = at

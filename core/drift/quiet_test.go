@@ -202,6 +202,15 @@ func TestStateMismatch(t *testing.T) {
 
 func TestDecisionDivergence(t *testing.T) {
 	otherwise := func(d *pb.Decision) { d.SessionSequence = 7 }
+	resumed := func(w *world) (at uint64) { // governors answer for what the sentinel saw itself
+		r := w.request()
+		w.decide("e1", r)
+		w.decide("e2", r, otherwise)
+		at = w.seq
+		w.trip()
+		w.resume()
+		return at
+	}
 	runNear(t, []near{
 		{"equal", nil, func(w *world) { r := w.request(); w.decide("e1", r); w.decide("e2", r) }, nil},
 		{"equal lists cut differently are compared item by item", nil, func(w *world) { r := w.request(); w.decide("e1", r); w.decide("e1", r); w.decide("e2", r) }, nil},
@@ -220,6 +229,24 @@ func TestDecisionDivergence(t *testing.T) {
 		}, []string{"trip decision.divergence 16.0"}},
 		{"a participant has counted some", nil, func(w *world) { w.beat("e2", func(b *pb.Heartbeat) { b.Divergences = 1 }) }, []string{"trip decision.divergence e2"}},
 		{"before the sentinel heard it", nil, func(w *world) { w.lives["e2"]++; w.pass(2, changed("e2", func(b *pb.Heartbeat) { b.Divergences = 3 })) }, nil},
+		{"counted, but told only after the resume", nil, func(w *world) {
+			at := resumed(w)
+			w.beat("e1", func(b *pb.Heartbeat) { b.Divergences, b.DivergedAt = 1, at })
+		}, nil},
+		{"counted after the resume", nil, func(w *world) {
+			at := resumed(w)
+			w.pulse()
+			w.beat("e1", func(b *pb.Heartbeat) { b.Divergences, b.DivergedAt = 2, at+3 })
+		}, []string{"trip decision.divergence e1"}},
+		{"counted nobody knows where, after the resume", nil, func(w *world) {
+			resumed(w)
+			w.beat("e1", func(b *pb.Heartbeat) { b.Divergences = 1 })
+		}, []string{"trip decision.divergence e1"}},
+		{"counted, and the resume was of something else", nil, func(w *world) {
+			w.govern(trusttest.Halt(pb.ScopeKind_SCOPE_KIND_TOOL, "pay"))
+			w.resume()
+			w.beat("e1", func(b *pb.Heartbeat) { b.Divergences, b.DivergedAt = 1, 14 })
+		}, []string{"trip decision.divergence e1"}},
 		{"what is no decision is not compared", nil, func(w *world) {
 			w.append(schemas.KindDecision, "read", w.members["e1"].List(schemas.KindDecision, w.zone.Ledger, []byte("junk"), []byte("more")))
 		}, nil},

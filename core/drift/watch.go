@@ -112,6 +112,7 @@ func (w *Watch) governed(f *ledger.Fold, rec ledger.Record) {
 			return slices.ContainsFunc(w.trips, func(o governance.Halt) bool { return o.ID == h.ID })
 		})
 		w.settle(gov, lifted)
+		w.answerFor(f, lifted)
 		w.claims.settle(w, gov, f.LogTime(), lifted)
 	case *pb.Governance_Revoke:
 		w.dismiss(gov)

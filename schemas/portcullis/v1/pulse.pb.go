@@ -432,7 +432,9 @@ type Heartbeat struct {
 	// Recorders: the newest checkpoint that they signed; absent before the first.
 	Checkpoint *CheckpointHead `protobuf:"bytes,22,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
 	// Recorders: how many of the release's witnesses have cosigned that one.
-	Cosignatures  uint32 `protobuf:"varint,23,opt,name=cosignatures,proto3" json:"cosignatures,omitempty"`
+	Cosignatures uint32 `protobuf:"varint,23,opt,name=cosignatures,proto3" json:"cosignatures,omitempty"`
+	// Stream sequence of the newest decision that `divergences` counts; enforcers only.
+	DivergedAt    uint64 `protobuf:"varint,24,opt,name=diverged_at,json=divergedAt,proto3" json:"diverged_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -628,6 +630,13 @@ func (x *Heartbeat) GetCosignatures() uint32 {
 	return 0
 }
 
+func (x *Heartbeat) GetDivergedAt() uint64 {
+	if x != nil {
+		return x.DivergedAt
+	}
+	return 0
+}
+
 // Finding is one thing that drifts.
 type Finding struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -795,7 +804,7 @@ const file_portcullis_v1_pulse_proto_rawDesc = "" +
 	"\bapprover\x18\x03 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x04R\bapprover\x12\x18\n" +
 	"\aapprove\x18\x04 \x01(\bR\aapprove\x12\x1c\n" +
-	"\x04note\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x04note\"\xa0\a\n" +
+	"\x04note\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x04note\"\xc1\a\n" +
 	"\tHeartbeat\x12\x1f\n" +
 	"\x06ledger\x18\x01 \x01(\fB\a\xbaH\x04z\x02h R\x06ledger\x12,\n" +
 	"\vparticipant\x18\x02 \x01(\tB\n" +
@@ -824,7 +833,9 @@ const file_portcullis_v1_pulse_proto_rawDesc = "" +
 	"\n" +
 	"checkpoint\x18\x16 \x01(\v2\x1d.portcullis.v1.CheckpointHeadR\n" +
 	"checkpoint\x12\"\n" +
-	"\fcosignatures\x18\x17 \x01(\rR\fcosignatures\"\xf1\x01\n" +
+	"\fcosignatures\x18\x17 \x01(\rR\fcosignatures\x12\x1f\n" +
+	"\vdiverged_at\x18\x18 \x01(\x04R\n" +
+	"divergedAt\"\xf1\x01\n" +
 	"\aFinding\x12,\n" +
 	"\x04rule\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[a-z]+\\.[a-z_]+$R\x04rule\x126\n" +
 	"\x05level\x18\x02 \x01(\x0e2\x14.portcullis.v1.LevelB\n" +
