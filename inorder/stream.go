@@ -118,7 +118,9 @@ func (r *room) leave(size int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.items, r.bytes = r.items-1, r.bytes-size
-	r.change.Signal()
+	if r.items <= r.ahead.Items/2 && r.bytes <= r.ahead.Bytes/2 { // not for each item: the source may fetch many in a row
+		r.change.Signal()
+	}
 }
 
 func (r *room) close() {

@@ -235,11 +235,12 @@ func verifySVIDSignature(leaf *x509.Certificate, env *Envelope) bool {
 	if s.KeyID != DigestOf(leaf.RawSubjectPublicKeyInfo) {
 		return false
 	}
+	message := PAE(env.PayloadType, env.Payload)
 	switch key := leaf.PublicKey.(type) {
 	case ed25519.PublicKey:
-		return len(s.Sig) == ed25519.SignatureSize && ed25519.Verify(key, env.signed, s.Sig)
+		return len(s.Sig) == ed25519.SignatureSize && ed25519.Verify(key, message, s.Sig)
 	case *ecdsa.PublicKey:
-		hash := sha256.Sum256(env.signed)
+		hash := sha256.Sum256(message)
 		return key.Curve == elliptic.P256() && ecdsa.VerifyASN1(key, hash[:], s.Sig)
 	default:
 		return false

@@ -23,13 +23,11 @@ const (
 	maxCredential  = 32 << 10
 )
 
-// Envelope is a parsed DSSE envelope together with the bytes that its
-// signatures cover. Parsing verifies nothing.
+// Envelope is a parsed DSSE envelope. Parsing verifies nothing.
 type Envelope struct {
 	PayloadType string
 	Payload     []byte
 	Signatures  []Signature
-	signed      []byte // pre-authentication encoding
 
 	room [1]Signature // of almost every envelope's Signatures
 }
@@ -46,7 +44,10 @@ type Signature struct {
 // PAE is the pre-authentication encoding of DSSE v1: unambiguous, so no two
 // pairs of type and payload share it.
 func PAE(payloadType string, payload []byte) []byte {
-	b := make([]byte, 0, len("DSSEv1")+len(payloadType)+len(payload)+24)
+	return appendPAE(make([]byte, 0, len("DSSEv1")+len(payloadType)+len(payload)+24), payloadType, payload)
+}
+
+func appendPAE(b []byte, payloadType string, payload []byte) []byte {
 	b = append(b, "DSSEv1 "...)
 	b = strconv.AppendInt(b, int64(len(payloadType)), 10)
 	b = append(b, ' ')
@@ -114,7 +115,6 @@ func ParseEnvelope(data []byte) (*Envelope, error) {
 	if err := checkEnvelope(env); err != nil {
 		return nil, err
 	}
-	env.signed = PAE(env.PayloadType, env.Payload)
 	return env, nil
 }
 
@@ -149,7 +149,11 @@ func checkEnvelope(env *Envelope) error {
 
 // VerifiedBy reports whether signature i is the key's and verifies.
 func (e *Envelope) VerifiedBy(i int, key PublicKey) bool {
-	return i < len(e.Signatures) && e.Signatures[i].KeyID == key.ID() && key.Verify(e.signed, e.Signatures[i].Sig)
+	if i >= len(e.Signatures) || e.Signatures[i].KeyID != key.ID() {
+		return false
+	}
+	var room [1024]byte // of almost every envelope that holds one item
+	return key.Verify(appendPAE(room[:0], e.PayloadType, e.Payload), e.Signatures[i].Sig)
 }
 
 // Signers returns the distinct keys among candidates whose signature on the
