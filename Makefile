@@ -75,7 +75,10 @@ sim-endless: ## Simulate new seeds for FOR, until one fails; the failure is shru
 	$(GO) test -tags sim -count=1 -timeout=0 -v -run '^TestEndless$$' ./sim -sim.for=$(FOR)
 
 .PHONY: faults
-faults: ## Fail disks under real processes (Linux; needs strace, unshare and mount)
+faults: faults-disk faults-single faults-cluster ## Every fault there is, with a table of what came of it (Linux, root; an hour)
+
+.PHONY: faults-disk
+faults-disk: ## Fail disks under real processes (Linux; needs strace, unshare and mount)
 	$(GO) test -tags faults -run '^TestFault' -count=1 -timeout=20m ./cmd/portcullis
 
 .PHONY: faults-single
@@ -86,6 +89,13 @@ faults-single: ## Cut the power of disks, damage store files, kill in relaxed mo
 faults-cluster: ## Every fault on three brokers: kills, cuts, frozen and slow hosts, clocks, old copies (Linux, root; half an hour)
 	$(GO) test -tags faults -count=1 ./loadtest/faults/world
 	$(GO) test -tags faults -count=1 -timeout=60m -v ./loadtest/faults/cluster
+
+.PHONY: faults-short
+faults-short: faults-disk ## Some of each kind of fault (Linux, root; minutes)
+	$(GO) test -tags faults -count=1 ./loadtest/faults/single/disk ./loadtest/faults/world
+	$(GO) test -tags faults -count=1 -timeout=20m -run '^TestPowerLoss$$' ./loadtest/faults/single -rounds 2
+	$(GO) test -tags faults -count=1 -timeout=20m -run '^TestDamagedFiles$$/^ledger_1.blk$$' ./loadtest/faults/single
+	$(GO) test -tags faults -count=1 -timeout=20m -v -run '^TestCluster(StepDown|KillFollower|RestoreAll)$$' ./loadtest/faults/cluster
 
 .PHONY: flood
 flood: ## Flood a zone in ten ways from one agent: through the door the others' p99 moves by less than 2x (minutes)
