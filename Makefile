@@ -22,6 +22,12 @@ TOOLS_KEY := $(shell { cat tools.mod tools.sum; $(GO) env GOVERSION GOOS GOARCH;
 export TOOLS_BIN ?= $(CURDIR)/.tools/$(TOOLS_KEY)
 TOOLS := $(TOOLS_BIN)/.complete
 
+# The servers that are measured beside ours are pinned in the same way, one file for each: they never meet.
+PEERS_PINS := loadtest/peers/programs
+PEERS_KEY  := $(shell { cat $(PEERS_PINS)/*.mod $(PEERS_PINS)/*.sum; $(GO) env GOVERSION GOOS GOARCH; } | git hash-object --stdin)
+export PEERS_BIN ?= $(CURDIR)/.tools/peers-$(PEERS_KEY)
+PEERS := $(PEERS_BIN)/.complete
+
 ##@ Run
 
 .PHONY: up
@@ -101,6 +107,19 @@ faults-short: faults-disk ## Some of each kind of fault (Linux, root; minutes)
 flood: ## Flood a zone in ten ways from one agent: through the door the others' p99 moves by less than 2x (minutes)
 	$(GO) test -tags load -count=1 -timeout=20m -v ./loadtest/flood
 
+.PHONY: peers
+peers: build $(PEERS) ## Measure beside OPA, Cerbos and bare NATS in one run, after all gave the same verdicts (minutes; ARGS for more)
+	$(GO) test -tags load -count=1 -run '^TestEnginesAgree$$' ./loadtest/peers
+	$(BIN) loadtest peers --programs $(PEERS_BIN) $(ARGS)
+
+.PHONY: performance
+performance: ## The same, into docs/performance.md
+	@$(MAKE) --no-print-directory peers ARGS='--markdown docs/performance.md $(ARGS)'
+
+.PHONY: peers-tools
+peers-tools: $(PEERS) ## Build what `make peers` measures, OPA and Cerbos, pinned and checked (minutes, once)
+	@echo "ready: peers in $(PEERS_BIN)"
+
 .PHONY: image
 image: ## Build the container image portcullis:local (needs Docker)
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/image/portcullis ./cmd/portcullis
@@ -160,4 +179,9 @@ help: ## List the targets
 $(TOOLS):
 	@echo "building development tools (a few minutes, once per change of tools.mod)" >&2
 	@GOBIN=$(TOOLS_BIN) $(GO) install -modfile=tools.mod -ldflags='-s -w' tool
+	@touch $@
+
+$(PEERS):
+	@echo "building OPA and Cerbos (minutes, once per change of $(PEERS_PINS))" >&2
+	@for peer in opa cerbos; do GOBIN=$(PEERS_BIN) $(GO) install -modfile=$(PEERS_PINS)/$$peer.mod -trimpath -ldflags='-s -w' tool; done
 	@touch $@

@@ -21,7 +21,7 @@ type Flow struct {
 	conns []*nats.Conn
 	stops []func()
 	agent jetstream.JetStream
-	done  chan struct{} // one element per outcome
+	done  chan int // the bytes of each outcome
 }
 
 const stream = "BARE"
@@ -36,7 +36,7 @@ func Start(ctx context.Context, dir string, syncAlways bool) (*Flow, error) {
 		return nil, fmt.Errorf("bareflow: %w", err)
 	}
 	ns.Start()
-	f := &Flow{ns: ns, done: make(chan struct{}, 1<<16)}
+	f := &Flow{ns: ns, done: make(chan int, 1<<16)}
 	if !ns.ReadyForConnections(10 * time.Second) {
 		f.Close()
 		return nil, errors.New("bareflow: the server does not start")
@@ -99,7 +99,7 @@ func (f *Flow) role(ctx context.Context, reads, writes string) error {
 	}
 	running, err := consumer.Consume(func(m jetstream.Msg) {
 		if writes == "" {
-			f.done <- struct{}{}
+			f.done <- len(m.Data())
 			return
 		}
 		// An answer that is refused shows as an outcome that never comes.
@@ -115,20 +115,37 @@ func (f *Flow) role(ctx context.Context, reads, writes string) error {
 // Do sends n intents of size bytes with at most outstanding under way and waits
 // for the last outcome.
 func (f *Flow) Do(ctx context.Context, n, outstanding, size int) error {
-	data := make([]byte, size)
+	return f.do(ctx, n, outstanding, size, 1)
+}
+
+// listsUnderWay is how many lists a batching agent has on their way, as ours has.
+const listsUnderWay = 4
+
+// DoLists is Do with several intents in one record, which the roles answer with
+// records of as many: lists of a quarter of what is outstanding, at most of most.
+func (f *Flow) DoLists(ctx context.Context, n, outstanding, size, most int) error {
+	return f.do(ctx, n, outstanding, size, min(max(outstanding/listsUnderWay, 1), most))
+}
+
+func (f *Flow) do(ctx context.Context, n, outstanding, size, list int) error {
+	data := make([]byte, size*list)
 	sent, received := 0, 0
 	for received < n {
-		for sent < n && sent-received < outstanding {
-			if _, err := f.agent.PublishAsync("bare.intent", data); err != nil {
+		for sent < n {
+			items := min(list, n-sent)
+			if sent+items-received > outstanding {
+				break
+			}
+			if _, err := f.agent.PublishAsync("bare.intent", data[:items*size]); err != nil {
 				return fmt.Errorf("bareflow: %w", err)
 			}
-			sent++
+			sent += items
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-f.done:
-			received++
+		case got := <-f.done:
+			received += got / size
 		}
 	}
 	return nil
