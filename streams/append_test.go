@@ -82,7 +82,7 @@ func TestAppendUnknown(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, nil)
-			p := newProxy(t, w.server.URL())
+			p := newProxy(t, w.url())
 			alice := w.connectWith("alice", func(c *ConnConfig) {
 				c.Server, c.URL, c.AckTimeout = nil, "nats://"+p.l.Addr().String(), 500*time.Millisecond
 			})
@@ -183,7 +183,7 @@ func TestAppendAsyncKeepsOrder(t *testing.T) {
 
 func TestAppendAsyncBlocksUntilContextEnds(t *testing.T) {
 	w := newWorld(t, nil)
-	p := newProxy(t, w.server.URL())
+	p := newProxy(t, w.url())
 	alice := w.connectWith("alice", func(c *ConnConfig) {
 		c.Server, c.URL, c.MaxInFlight, c.AckTimeout = nil, "nats://"+p.l.Addr().String(), 2, time.Second
 	})

@@ -79,7 +79,7 @@ func (w *world) insider(b *testing.B, tcp bool) *nats.Conn {
 	if !tcp {
 		opts = append(opts, nats.InProcessServer(w.server.ns))
 	}
-	nc, err := nats.Connect(w.server.URL(), opts...)
+	nc, err := nats.Connect(w.url(), opts...)
 	must(b, err)
 	b.Cleanup(nc.Close)
 	return nc
@@ -119,7 +119,7 @@ func BenchmarkPipelinedAppend(b *testing.B) {
 			must(b, err)
 			cfg := ConnConfig{Server: w.server, Seed: seed, Zone: zone, Name: "admin"}
 			if tcp {
-				cfg.Server, cfg.URL = nil, w.server.URL()
+				cfg.Server, cfg.URL = nil, w.url()
 			}
 			c, err := Connect(soon(b), cfg)
 			must(b, err)

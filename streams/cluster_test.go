@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nkeys"
 
 	"github.com/portcullis-dev/portcullis/schemas"
+	"github.com/portcullis-dev/portcullis/streams/door"
 )
 
 // cluster is three servers that keep one zone, each on the printed configuration
@@ -26,19 +27,21 @@ type cluster struct {
 	nodes  [3]*Server
 	admin  nkeys.KeyPair
 	ca     string
+	limits door.Limits
 }
 
 // clusterConfig is how a test's cluster differs from the usual one.
 type clusterConfig struct {
 	tls     bool
 	durable [3]Durability
+	limits  door.Limits // of each agent; zero: the default
 }
 
 var relaxed = [3]Durability{RelaxedSyncMayLoseRecords, RelaxedSyncMayLoseRecords, RelaxedSyncMayLoseRecords}
 
 func newCluster(t testing.TB, cfg clusterConfig) *cluster {
 	t.Helper()
-	c := &cluster{world: &world{t: t, cast: newCast(t), tcp: true}}
+	c := &cluster{world: &world{t: t, cast: newCast(t), tcp: true}, limits: cfg.limits}
 	var err error
 	c.admin, err = nkeys.CreateUser()
 	must(t, err)
@@ -81,10 +84,18 @@ func (c *cluster) run(i int) {
 	cfg := RunConfig{Text: func() (string, error) { return text, nil }}
 	opts, err := cfg.options()
 	must(c.t, err)
-	s := &Server{cfg: ServerConfig{StoreDir: opts.StoreDir, Host: opts.Host, Port: opts.Port}, log: newServerLog(nil), admin: c.admin}
+	s := &Server{cfg: ServerConfig{StoreDir: opts.StoreDir, Host: opts.Host, Port: opts.Port}, gate: gate{limits: c.limits}, log: newServerLog(nil), admin: c.admin}
 	must(c.t, s.boot(opts))
 	c.t.Cleanup(s.Shutdown)
 	c.nodes[i] = s
+}
+
+// reload has a server read its configuration again.
+func (c *cluster) reload(i int) {
+	c.t.Helper()
+	text, err := Config(c.params[i])
+	must(c.t, err)
+	must(c.t, c.nodes[i].reread(RunConfig{Text: func() (string, error) { return text, nil }}))
 }
 
 func (c *cluster) stop(i int) { c.nodes[i].Shutdown() }
@@ -368,6 +379,9 @@ func TestRunServerRefuses(t *testing.T) {
 		"no JetStream":    {"accounts {\n FABRIC {}\n SYS {}\n}\nsystem_account: SYS\n", "JetStream"},
 		"not understood":  {"{", "configuration"},
 		"plaintext too":   {good + "allow_non_tls: true\n", "TLS"},
+		"another way in":  {good + "websocket {port: -1, no_tls: true}\n", "door"},
+		"leaf nodes":      {good + "leafnodes {port: -1}\n", "door"},
+		"sent elsewhere":  {good + "cluster {name: c, port: 6222}\n", "door"},
 		"another service": {strings.Replace(good, "system_account: SYS", "system_account: FABRIC", 1), "SYS"},
 	} {
 		t.Run(name, func(t *testing.T) {

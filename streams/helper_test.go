@@ -61,6 +61,7 @@ type world struct {
 	server *Server
 	cast   *cast
 	tcp    bool
+	plain  bool // not ours: no door stands before it
 
 	overseer *Conn // in FABRIC; see ledgerHead
 }
@@ -95,7 +96,7 @@ func (w *world) connectWith(name string, change func(*ConnConfig)) *Conn {
 	w.t.Helper()
 	cfg := ConnConfig{Server: w.server, Seed: w.cast.seeds[name], Zone: zone, Name: name, AckTimeout: 15 * time.Second}
 	if w.tcp {
-		cfg.Server, cfg.URL = nil, w.server.URL()
+		cfg.Server, cfg.URL = nil, w.url()
 	}
 	if change != nil {
 		change(&cfg)
@@ -112,10 +113,18 @@ func (w *world) bare(name string, opts ...nats.Option) *nats.Conn {
 	w.t.Helper()
 	auth, err := signer(w.cast.seeds[name])
 	must(w.t, err)
-	nc, err := nats.Connect(w.server.URL(), append(opts, auth, nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))...)
+	nc, err := nats.Connect(w.url(), append(opts, auth, nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))...)
 	must(w.t, err)
 	w.t.Cleanup(nc.Close)
 	return nc
+}
+
+// url is where clients connect: the door, but for a plain server, which has none.
+func (w *world) url() string {
+	if w.plain {
+		return w.server.ns.ClientURL()
+	}
+	return w.server.URL()
 }
 
 // admin is a connection inside FABRIC.
@@ -123,7 +132,7 @@ func (w *world) admin() *Conn {
 	w.t.Helper()
 	seed, err := w.server.admin.Seed()
 	must(w.t, err)
-	c, err := Connect(soon(w.t), ConnConfig{URL: w.server.URL(), Seed: seed, Zone: zone, Name: "admin"})
+	c, err := Connect(soon(w.t), ConnConfig{URL: w.url(), Seed: seed, Zone: zone, Name: "admin"})
 	must(w.t, err)
 	w.t.Cleanup(c.Close)
 	return c

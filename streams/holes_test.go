@@ -25,7 +25,7 @@ type wire struct {
 
 func (w *world) wire(t *testing.T, name string) *wire {
 	t.Helper()
-	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(w.server.URL(), "nats://"))
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(w.url(), "nats://"))
 	must(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	raw := &wire{t, conn, bufio.NewReader(conn)}

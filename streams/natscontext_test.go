@@ -45,8 +45,8 @@ func TestAContextConnectsAsItSays(t *testing.T) {
 	seed := filepath.Join(t.TempDir(), "alice.nk")
 	must(t, os.WriteFile(seed, append(w.cast.seeds["alice"], '\n'), 0o600))
 	contexts(t, map[string]any{
-		"whole": fields{"url": w.server.URL(), "nkey": seed, "description": "as written by nats context add", "token": "", "tls_first": false, "windows_ca_certs_match": nil},
-		"place": fields{"url": w.server.URL()},
+		"whole": fields{"url": w.url(), "nkey": seed, "description": "as written by nats context add", "token": "", "tls_first": false, "windows_ca_certs_match": nil},
+		"place": fields{"url": w.url()},
 	})
 	for name, cfg := range map[string]ConnConfig{
 		"its own key":           {Context: "whole"},
@@ -63,7 +63,7 @@ func TestAContextConnectsAsItSays(t *testing.T) {
 		})
 	}
 	url, err := ContextURL("place")
-	if err != nil || url != w.server.URL() {
+	if err != nil || url != w.url() {
 		t.Errorf("ContextURL: %q, %v", url, err)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/portcullis-dev/portcullis/streams/door"
 )
 
 // RunConfig is what a server needs that runs a configuration of Config's in a
@@ -18,6 +20,7 @@ type RunConfig struct {
 	Text   func() (string, error) // reads the configuration: at the start, and at each reload
 	Reload <-chan struct{}        // each value reads it anew and puts it in force; nil: never
 	Logger *slog.Logger           // nil: nothing is logged
+	Limits door.Limits            // of each agent; zero: door.DefaultLimits
 
 	// Ready is called once clients can connect; its error ends the server.
 	Ready func(name, url string) error
@@ -35,7 +38,7 @@ func RunServer(ctx context.Context, cfg RunConfig) error {
 	if err != nil {
 		return err
 	}
-	s := &Server{cfg: ServerConfig{StoreDir: opts.StoreDir, Host: opts.Host, Port: opts.Port}, log: newServerLog(cfg.Logger)}
+	s := &Server{cfg: ServerConfig{StoreDir: opts.StoreDir, Host: opts.Host, Port: opts.Port}, gate: gate{limits: cfg.Limits}, log: newServerLog(cfg.Logger)}
 	if s.unlock, err = claimStore(opts.StoreDir); err != nil {
 		return err
 	}
@@ -44,7 +47,7 @@ func RunServer(ctx context.Context, cfg RunConfig) error {
 		return err
 	}
 	if cfg.Ready != nil {
-		if err := cfg.Ready(s.ns.Name(), s.ns.ClientURL()); err != nil {
+		if err := cfg.Ready(s.ns.Name(), s.URL()); err != nil {
 			return err
 		}
 	}
@@ -79,7 +82,7 @@ func (s *Server) reread(cfg RunConfig) error {
 		if err != nil {
 			return err
 		}
-		if err := s.ns.ReloadOptions(opts); err != nil {
+		if err := s.gate.reload(s.ns, opts); err != nil {
 			return fmt.Errorf("streams: reload: %w", err)
 		}
 	}
@@ -110,6 +113,8 @@ func (cfg RunConfig) options() (*server.Options, error) {
 		err = errors.New("it does not run JetStream with a store_dir; print one with: portcullis broker config")
 	case opts.NoAuthUser != "" || opts.AllowNonTLS:
 		err = errors.New("it lets in clients without a key, or without TLS beside TLS; print one with: portcullis broker config")
+	case opts.Websocket.Port != 0 || opts.MQTT.Port != 0 || opts.LeafNode.Port != 0 || opts.Cluster.Port != 0 && !opts.Cluster.NoAdvertise:
+		err = errors.New("it lets in clients elsewhere than by the door that limits agents, or sends them elsewhere; print one with: portcullis broker config")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("streams: run server: the configuration: %w", err)

@@ -13,6 +13,8 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nkeys"
+
+	"github.com/portcullis-dev/portcullis/streams/door"
 )
 
 // ServerConfig is what an embedded server needs. StoreDir is required.
@@ -25,6 +27,7 @@ type ServerConfig struct {
 	Participants []Participant
 	Logger       *slog.Logger  // nil: nothing is logged
 	StartTimeout time.Duration // 0 means 30 s; a large store takes time to recover
+	Limits       door.Limits   // of each agent that connects over the network; zero: door.DefaultLimits
 }
 
 // Server is an embedded NATS server that holds the streams of its zones.
@@ -32,6 +35,7 @@ type Server struct {
 	ns     *server.Server
 	cfg    ServerConfig
 	log    *serverLog
+	gate   gate
 	unlock func()
 	admin  nkeys.KeyPair // of this start only; never leaves the process
 
@@ -43,7 +47,7 @@ type Server struct {
 // the streams of its zones. It returns when the server takes connections. The
 // server writes to the logger only, never to the standard streams.
 func StartServer(cfg ServerConfig) (*Server, error) {
-	s := &Server{cfg: cfg, log: newServerLog(cfg.Logger)}
+	s := &Server{cfg: cfg, gate: gate{limits: cfg.Limits}, log: newServerLog(cfg.Logger)}
 	admin, err := nkeys.CreateUser()
 	if err != nil {
 		return nil, fmt.Errorf("streams: start server: make an administrator's key: %w", err)
@@ -72,6 +76,7 @@ func (s *Server) start(opts *server.Options) error {
 
 // boot starts the server and waits until it takes connections.
 func (s *Server) boot(opts *server.Options) error {
+	shown := s.gate.behind(opts)
 	ns, err := server.NewServer(opts)
 	if err != nil {
 		return fmt.Errorf("streams: start server: %w", err)
@@ -79,7 +84,10 @@ func (s *Server) boot(opts *server.Options) error {
 	s.ns = ns
 	ns.SetLoggerV2(s.log, false, false, false)
 	go ns.Start()
-	return s.awaitReady()
+	if err := s.awaitReady(); err != nil {
+		return err
+	}
+	return s.gate.open(s, opts, shown)
 }
 
 // awaitReady waits until clients can connect, or says why they never will.
@@ -170,7 +178,7 @@ func (s *Server) Reload(ps []Participant) error {
 		if err != nil {
 			return err
 		}
-		if err := s.ns.ReloadOptions(opts); err != nil {
+		if err := s.gate.reload(s.ns, opts); err != nil {
 			return fmt.Errorf("streams: reload participants: %w", err)
 		}
 	}
@@ -179,12 +187,13 @@ func (s *Server) Reload(ps []Participant) error {
 }
 
 // URL returns where clients connect.
-func (s *Server) URL() string { return s.ns.ClientURL() }
+func (s *Server) URL() string { return s.gate.door.URL() }
 
 // Shutdown stops the server and waits until its store is closed. It may be
 // called again.
 func (s *Server) Shutdown() {
 	s.stop.Do(func() {
+		s.gate.close()
 		if s.ns != nil {
 			s.ns.Shutdown()
 			s.ns.WaitForShutdown()

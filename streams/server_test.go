@@ -20,7 +20,7 @@ import (
 // text, as an operator would, and connects by TCP.
 func newExternalWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, cast: newCast(t), tcp: true}
+	w := &world{t: t, cast: newCast(t), tcp: true, plain: true}
 	s := &Server{cfg: ServerConfig{Port: -1, Logger: nil}}
 	var err error
 	s.admin, err = nkeys.CreateUser()
@@ -196,7 +196,7 @@ func TestReload(t *testing.T) {
 	if head := w.ledgerHead(Ledger); head != last {
 		t.Errorf("ledger grew to %d after bob was removed", head)
 	}
-	if _, err := Connect(soon(t), ConnConfig{URL: w.server.URL(), Seed: w.cast.seeds["bob"], Zone: zone, Name: "bob"}); err == nil {
+	if _, err := Connect(soon(t), ConnConfig{URL: w.url(), Seed: w.cast.seeds["bob"], Zone: zone, Name: "bob"}); err == nil {
 		t.Error("bob connected again")
 	}
 	if err := w.server.Reload([]Participant{{}}); err == nil {
@@ -221,17 +221,17 @@ func TestConnectRefuses(t *testing.T) {
 		"nothing":     {},
 		"no seed":     {Server: w.server},
 		"bad seed":    {Server: w.server, Seed: []byte("SUBAD")},
-		"two targets": {Server: w.server, URL: w.server.URL(), Seed: strange},
+		"two targets": {Server: w.server, URL: w.url(), Seed: strange},
 		"bad zone":    {Server: w.server, Seed: strange, Zone: "*"},
 		"stranger":    {Server: w.server, Seed: strange, Zone: zone},
-		"by socket":   {URL: w.server.URL(), Seed: strange, Zone: zone},
+		"by socket":   {URL: w.url(), Seed: strange, Zone: zone},
 	} {
 		if c, err := Connect(soon(t), cfg); err == nil {
 			c.Close()
 			t.Errorf("%s: connected", name)
 		}
 	}
-	if nc, err := nats.Connect(w.server.URL()); err == nil {
+	if nc, err := nats.Connect(w.url()); err == nil {
 		nc.Close()
 		t.Error("an anonymous client connected")
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/portcullis-dev/portcullis/fabric"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 	"github.com/portcullis-dev/portcullis/streams"
+	"github.com/portcullis-dev/portcullis/streams/door"
 	"github.com/portcullis-dev/portcullis/streams/feed"
 )
 
@@ -77,7 +78,7 @@ func SealedBroker(f *fabric.Fabric, named Broker, log *slog.Logger) (b Broker, s
 	if named != (Broker{}) {
 		return named, func() {}, nil
 	}
-	server, err := StartServer(f, anyPort, 0, log)
+	server, err := StartServer(f, anyPort, 0, door.Limits{}, log)
 	if errors.Is(err, streams.ErrStoreInUse) {
 		return Broker{}, nil, fmt.Errorf("%w: its broker has %s open; make sure that it is sealed, stop what runs with %s, then continue it", ErrRuns, f.ServerDir(), f.Dir)
 	}

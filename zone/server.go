@@ -13,13 +13,15 @@ import (
 	"github.com/portcullis-dev/portcullis/schemas"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 	"github.com/portcullis-dev/portcullis/streams"
+	"github.com/portcullis-dev/portcullis/streams/door"
 	"github.com/portcullis-dev/portcullis/streams/feed"
 )
 
 // StartServer starts the embedded broker of a fabric with the durability that
 // its release demands. Port 0 means the fabric's own; -1 any free one. MaxBytes
-// bounds the ledger; 0 means the default of package streams.
-func StartServer(f *fabric.Fabric, port int, maxBytes int64, log *slog.Logger) (*streams.Server, error) {
+// bounds the ledger; 0 means the default of package streams. Limits are those of
+// each agent that connects over the network; zero means door.DefaultLimits.
+func StartServer(f *fabric.Fabric, port int, maxBytes int64, limits door.Limits, log *slog.Logger) (*streams.Server, error) {
 	if !f.NATS.Embedded() {
 		return nil, fmt.Errorf("%w: %s", ErrOwnServers, f.NATS.URL)
 	}
@@ -36,7 +38,7 @@ func StartServer(f *fabric.Fabric, port int, maxBytes int64, log *slog.Logger) (
 	}
 	server, err := streams.StartServer(streams.ServerConfig{
 		StoreDir: f.ServerDir(), Port: port, Durability: durabilityOf(release.Proto.GetDurability()),
-		Zones: []streams.ZoneConfig{{Zone: f.Zone, MaxBytes: maxBytes}}, Participants: participants, Logger: log,
+		Zones: []streams.ZoneConfig{{Zone: f.Zone, MaxBytes: maxBytes}}, Participants: participants, Limits: limits, Logger: log,
 	})
 	if err != nil {
 		return nil, explainPort(err, port)

@@ -20,6 +20,7 @@ import (
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 	"github.com/portcullis-dev/portcullis/sentinel"
 	"github.com/portcullis-dev/portcullis/streams"
+	"github.com/portcullis-dev/portcullis/streams/door"
 )
 
 // Config is what a zone in one process needs.
@@ -30,7 +31,8 @@ type Config struct {
 	Build  trust.Digest // digest of this executable
 	Tools  trust.Digest // digest of what the tools are configured to do, see ToolsConfig.Digest
 
-	LedgerBytes int64 // bound on the ledger; 0 means the default of package streams
+	LedgerBytes int64       // bound on the ledger; 0 means the default of package streams
+	Limits      door.Limits // of each agent that connects to the embedded broker over the network; zero: door.DefaultLimits
 
 	// Evidence says how recorders serve and whom they ask; nil means evidence.yaml
 	// in the fabric's folder.
@@ -74,7 +76,7 @@ func Open(ctx context.Context, cfg Config) (*Zone, error) {
 	if cfg.Fabric == nil || cfg.Logger == nil {
 		return nil, errors.New("zone: Fabric and Logger are required")
 	}
-	server, err := StartServer(cfg.Fabric, cfg.Port, cfg.LedgerBytes, cfg.Logger.With("part", "broker"))
+	server, err := StartServer(cfg.Fabric, cfg.Port, cfg.LedgerBytes, cfg.Limits, cfg.Logger.With("part", "broker"))
 	if err != nil {
 		return nil, err
 	}

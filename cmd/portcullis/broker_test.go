@@ -78,4 +78,10 @@ func TestAClusterIsConfigured(t *testing.T) {
 	}
 	run(exitLocalState, "broker", "run", conf)
 	run(exitUsage, "broker", "tls", "--out", certs)
+	run(exitUsage, "broker", "run", conf, "--agent-messages", "0")
+	run(exitUsage, "server", "--agent-intents", "-1")
+	run(exitUsage, "up", "--agent-bytes", "0")
+	if said := run(exitUsage, "up", "--agent-bytes", "1000"); !strings.Contains(said, "portcullis broker run") {
+		t.Errorf("limits of a broker elsewhere: %s", said)
+	}
 }

@@ -158,6 +158,7 @@ const watchInterval = 500 * time.Millisecond
 
 func newServerCommand(g *globals) *cobra.Command {
 	var port int
+	var limits limitFlags
 	c := &cobra.Command{
 		Use:   "server",
 		Short: "Run the broker alone: the ledger of this data folder",
@@ -167,18 +168,23 @@ meanwhile. It must run where a governor's key is.
 
 JSON: {"event":"ready","role":"server","server"}`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return g.runServer(c.Context(), port) },
+		RunE: func(c *cobra.Command, _ []string) error { return g.runServer(c.Context(), port, &limits) },
 	}
+	limits.register(c)
 	c.Flags().IntVar(&port, "port", 0, "port to listen on (default the data folder's; -1: any free one)")
 	return c
 }
 
-func (g *globals) runServer(ctx context.Context, port int) error {
+func (g *globals) runServer(ctx context.Context, port int, flags *limitFlags) error {
 	f, log, err := g.open()
 	if err != nil {
 		return err
 	}
-	z, err := zone.Open(ctx, zone.Config{Fabric: f, Logger: log, Port: port})
+	limits, err := flags.read()
+	if err != nil {
+		return err
+	}
+	z, err := zone.Open(ctx, zone.Config{Fabric: f, Logger: log, Port: port, Limits: limits})
 	if err != nil {
 		return orEnded(ctx, err)
 	}

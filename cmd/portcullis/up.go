@@ -18,6 +18,7 @@ import (
 
 func newUpCommand(g *globals) *cobra.Command {
 	var flags initFlags
+	var limits limitFlags
 	c := &cobra.Command{
 		Use:   "up",
 		Short: "Run a whole zone in one process; make it first when it is new",
@@ -31,9 +32,10 @@ JSON: {"event":"running","created","data","trust_domain","zone","ledger","server
 "evidence":[{"recorder","address","fork"}]};
 {"event":"refreshed","data"} when it took up what was enrolled meanwhile`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return g.runUp(c.Context(), &flags) },
+		RunE: func(c *cobra.Command, _ []string) error { return g.runUp(c.Context(), &flags, &limits) },
 	}
 	flags.register(c)
+	limits.register(c)
 	return c
 }
 
@@ -41,7 +43,7 @@ JSON: {"event":"running","created","data","trust_domain","zone","ledger","server
 // something is wrong.
 const readyWithin = 60 * time.Second
 
-func (g *globals) runUp(ctx context.Context, flags *initFlags) error {
+func (g *globals) runUp(ctx context.Context, flags *initFlags, limits *limitFlags) error {
 	log, err := g.logger()
 	if err != nil {
 		return err
@@ -50,15 +52,25 @@ func (g *globals) runUp(ctx context.Context, flags *initFlags) error {
 	if err != nil {
 		return err
 	}
+	wanted, err := limits.read()
+	if err != nil {
+		return err
+	}
 	f, created, err := flags.ensure(dir)
 	if err != nil {
 		return err
+	}
+	if !g.ownBroker(f) {
+		if err := limits.elsewhere(); err != nil {
+			return err
+		}
 	}
 	cfg, tools, err := zoneConfig(f, log, true)
 	if err != nil {
 		return err
 	}
 	defer tools.Close()
+	cfg.Limits = wanted
 	cfg.Port = flags.port
 	settled := g.quietStart()
 	z, err := g.startZone(ctx, cfg)
@@ -113,8 +125,13 @@ func (g *globals) startZone(ctx context.Context, cfg zone.Config) (*zone.Zone, e
 	return z, nil
 }
 
+// ownBroker reports whether the broker of a folder is one of this process.
+func (g *globals) ownBroker(f *fabric.Fabric) bool {
+	return g.server == "" && g.natsContext == "" && f.NATS.Embedded()
+}
+
 func (g *globals) openZone(ctx context.Context, cfg zone.Config) (*zone.Zone, error) {
-	if g.server == "" && g.natsContext == "" && cfg.Fabric.NATS.Embedded() {
+	if g.ownBroker(cfg.Fabric) {
 		return zone.Open(ctx, cfg)
 	}
 	broker, err := g.broker(cfg.Fabric)

@@ -49,7 +49,7 @@ func (ps *processes) startAll(ctx context.Context, f *fabric.Fabric, p Params, a
 	if p.Replicas > 1 {
 		err = ps.cluster(ctx, f, at)
 	} else {
-		err = ps.begin(ctx, roleBroker, "server", "--port", "-1")
+		err = ps.begin(ctx, roleBroker, append([]string{"server", "--port", "-1"}, wideFlags()...)...)
 	}
 	if err != nil {
 		return err
@@ -79,7 +79,7 @@ func (ps *processes) cluster(ctx context.Context, f *fabric.Fabric, at cluster) 
 		return err
 	}
 	for _, file := range files {
-		if err := ps.begin(ctx, roleBroker, "broker", "run", file); err != nil {
+		if err := ps.begin(ctx, roleBroker, append([]string{"broker", "run", file}, wideFlags()...)...); err != nil {
 			return err
 		}
 	}

@@ -20,7 +20,7 @@ type Options struct {
 	Good    int           // agents that are to notice nothing
 	Rate    float64       // actions that each of them asks for in a second
 	Span    time.Duration // how long each side of a comparison is measured
-	Limits  door.Limits   // zero: the flood meets no door
+	Limits  door.Limits   // of each agent; zero: door.DefaultLimits
 	Relaxed bool          // records are acknowledged before they are on the disk
 	Logger  *slog.Logger
 }
@@ -29,7 +29,7 @@ func (o Options) check() error {
 	if o.Dir == "" || o.Good < 1 || o.Rate <= 0 || o.Span <= 0 || o.Logger == nil {
 		return errors.New("flood: Dir, Good, Rate, Span and Logger are required")
 	}
-	return nil // the door checks its limits itself
+	return nil // the broker checks the limits itself
 }
 
 func (o Options) durability() pb.Durability {
@@ -60,12 +60,9 @@ func Open(ctx context.Context, o Options) (*Zone, error) {
 // Close stops the zone.
 func (z *Zone) Close() { z.site.close() }
 
-// Seen is what the door counted; nil without one.
+// Seen is what the broker's door counted.
 func (z *Zone) Seen() []door.Visitor {
-	if z.site.door == nil {
-		return nil
-	}
-	return z.site.door.Seen()
+	return z.site.zone.Broker().Server.Visitors()
 }
 
 // Latency is what the good agents waited, from the moment at which they wanted to

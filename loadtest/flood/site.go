@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -19,7 +18,6 @@ import (
 	"github.com/portcullis-dev/portcullis/schemas"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 	"github.com/portcullis-dev/portcullis/streams"
-	"github.com/portcullis-dev/portcullis/streams/door"
 	"github.com/portcullis-dev/portcullis/zone"
 )
 
@@ -27,7 +25,6 @@ import (
 type site struct {
 	fabric *fabric.Fabric
 	zone   *zone.Zone
-	door   *door.Door
 	good   []*guest
 	flood  attacker
 }
@@ -65,7 +62,7 @@ func open(ctx context.Context, dir string, o Options, log *slog.Logger) (_ *site
 			s.close()
 		}
 	}()
-	if s.zone, err = zone.Open(ctx, zone.Config{Fabric: f, Logger: log, Port: -1, Handlers: handlers}); err != nil {
+	if s.zone, err = zone.Open(ctx, zone.Config{Fabric: f, Logger: log, Port: -1, Limits: o.Limits, Handlers: handlers}); err != nil {
 		return nil, err
 	}
 	if err := s.zone.StartAll(ctx); err != nil {
@@ -74,28 +71,20 @@ func open(ctx context.Context, dir string, o Options, log *slog.Logger) (_ *site
 	if err := s.zone.Ready(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.admit(f, o, log); err != nil {
+	if err := s.aim(); err != nil {
 		return nil, err
 	}
 	return s, s.connect(ctx, f, o, log)
 }
 
-// admit opens the door, or leaves the broker open to all where there is to be none.
-func (s *site) admit(f *fabric.Fabric, o Options, log *slog.Logger) (err error) {
+// aim loads the agent that floods.
+func (s *site) aim() error {
 	at, err := url.Parse(s.zone.URL())
 	if err != nil {
 		return err
 	}
 	s.flood.address = at.Host
-	if o.Limits != (door.Limits{}) {
-		inside := at.Host
-		dial := func() (net.Conn, error) { return net.DialTimeout("tcp", inside, dialWithin) } //nolint:noctx // it has a limit of its own
-		if s.door, err = zone.OpenDoor(f, "127.0.0.1:0", dial, o.Limits, log); err != nil {
-			return err
-		}
-		s.flood.address = s.door.Addr().String()
-	}
-	s.flood.member, err = f.Load(pb.Role_ROLE_AGENT, floodName, trust.Digest{})
+	s.flood.member, err = s.fabric.Load(pb.Role_ROLE_AGENT, floodName, trust.Digest{})
 	return err
 }
 
@@ -178,9 +167,6 @@ func (g *guest) close() {
 func (s *site) close() {
 	for _, g := range s.good {
 		g.close()
-	}
-	if s.door != nil {
-		s.door.Close()
 	}
 	if s.zone != nil {
 		s.zone.Close()

@@ -78,10 +78,10 @@ func TestEachCostIsLimited(t *testing.T) {
 }
 
 func TestLimitsWithAHoleAreRefused(t *testing.T) {
-	if err := DefaultLimits.check(); err != nil {
+	if err := DefaultLimits.Check(); err != nil {
 		t.Errorf("the defaults: %v", err)
 	}
-	if (Limits{}).check() == nil {
+	if (Limits{}).Check() == nil {
 		t.Error("no limits at all are accepted")
 	}
 	for name, change := range map[string]func(*Limits){
@@ -96,7 +96,7 @@ func TestLimitsWithAHoleAreRefused(t *testing.T) {
 	} {
 		l := DefaultLimits
 		change(&l)
-		if l.check() == nil {
+		if l.Check() == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}

@@ -49,7 +49,7 @@ func Open(cfg Config) (*Door, error) {
 	if cfg.Dial == nil || cfg.Logger == nil || len(cfg.Guests) == 0 {
 		return nil, errors.New("door: Dial, Logger and at least one guest are required")
 	}
-	if err := cfg.Limits.check(); err != nil {
+	if err := cfg.Limits.Check(); err != nil {
 		return nil, err
 	}
 	d := &Door{cfg: cfg, done: make(chan struct{}), pace: newPace(), guests: make(map[string]*guest), visits: make(map[*visit]bool)}

@@ -49,7 +49,8 @@ func (l Limits) read() int {
 	return min(max(int(float64(l.Bytes)*grain.Seconds()), leastRoom), mostRoom)
 }
 
-func (l Limits) check() error {
+// Check refuses limits with which no agent could work, or that are none.
+func (l Limits) Check() error {
 	switch {
 	case l.Bytes < 1 || l.Bytes > mostRate:
 		return fmt.Errorf("door: %d bytes a second for an agent; give 1 to %d", l.Bytes, mostRate)
