@@ -64,8 +64,9 @@ func Config(p ConfigParams) (string, error) {
 	w.open("accounts")
 	w.system()
 	w.fabric(p.Admins, ps)
+	answer := answerers(ps)
 	for _, one := range ps {
-		w.participant(one, answerers(ps, one.Zone))
+		w.participant(one, answer[one.Zone])
 	}
 	w.close()
 	return w.String(), nil
@@ -84,12 +85,12 @@ func (p ConfigParams) check() error {
 	return checkParticipants(p.Participants)
 }
 
-// answerers are the accounts of a zone that send answers to agents.
-func answerers(ps []Participant, zone string) []string {
-	var accounts []string
+// answerers are the accounts of each zone that send answers to agents.
+func answerers(ps []Participant) map[string][]string {
+	accounts := make(map[string][]string)
 	for _, p := range ps {
-		if p.Zone == zone && rightsOf[p.Role].sendsAnswers {
-			accounts = append(accounts, p.account())
+		if rightsOf[p.Role].sendsAnswers {
+			accounts[p.Zone] = append(accounts[p.Zone], p.account())
 		}
 	}
 	return accounts
@@ -169,7 +170,7 @@ func fabricExports(ps []Participant) []string {
 	}
 	for _, p := range ps {
 		set := p.subjects()
-		offer(appends, set.appends, p.account())
+		offer(appends, set.offers, p.account())
 		offer(requests, set.requests, p.account())
 		for _, s := range set.leaders {
 			offer(requests, []string{s.leaderInfo(set.zone)}, p.account())

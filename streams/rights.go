@@ -104,6 +104,7 @@ const varzSubject = "$SYS.REQ.SERVER.PING.VARZ"
 type subjectSet struct {
 	zone     string
 	appends  []string // stored in FABRIC
+	offers   []string // the same as FABRIC offers it: to all of a role at once, see offered
 	requests []string // answered by FABRIC
 	leaders  []Stream // whose leader it may ask
 	reads    []string // announcements from FABRIC
@@ -119,6 +120,9 @@ func (p Participant) subjects() subjectSet {
 	for _, g := range r.appends {
 		for _, token := range p.tokens(g.scope) {
 			set.appends = append(set.appends, schemas.Subject(p.Zone, g.kind, token))
+		}
+		for _, token := range p.offered(g.scope) {
+			set.offers = append(set.offers, schemas.Subject(p.Zone, g.kind, token))
 		}
 	}
 	for _, s := range r.reads {
@@ -149,6 +153,21 @@ func (p Participant) tokens(s scope) []string {
 		return []string{RoleName(p.Role) + "." + p.Name}
 	}
 	return nil
+}
+
+// offered are the tokens under which FABRIC exports what the participant may append
+// to. What bears a name of its own is offered to its whole role by one wildcard, from
+// which each imports, and may publish on, its own name alone: the server (2.15) looks
+// at every export of an account for each that it adds.
+func (p Participant) offered(s scope) []string {
+	switch s {
+	case self:
+		return []string{"*"}
+	case instance:
+		return []string{RoleName(p.Role) + ".*"}
+	case bare, anyTool, ownTools:
+	}
+	return p.tokens(s)
 }
 
 // account is the name of the participant's NATS account. Names have no
