@@ -25,7 +25,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 }
 
 func benchGoverned(b *testing.B, tcp bool) {
-	w := newWorld(b, nil)
+	w := newWorld(b, wide)
 	w.tcp = tcp
 	alice, enf := w.connect("alice"), w.connect("enf")
 	got := make(chan uint64, 16)
@@ -48,7 +48,7 @@ func benchGoverned(b *testing.B, tcp bool) {
 }
 
 func benchBare(b *testing.B, tcp bool) {
-	w := newWorld(b, nil)
+	w := newWorld(b, wide)
 	pub, sub := w.insider(b, tcp), w.insider(b, tcp)
 	js, err := jetstream.New(pub)
 	must(b, err)
@@ -109,12 +109,12 @@ func BenchmarkPipelinedAppend(b *testing.B) {
 			where = "tcp"
 		}
 		b.Run("governed/"+where, func(b *testing.B) {
-			w := newWorld(b, nil)
+			w := newWorld(b, wide)
 			w.tcp = tcp
 			benchPipelined(b, w.connect("alice"))
 		})
 		b.Run("inside/"+where, func(b *testing.B) {
-			w := newWorld(b, nil)
+			w := newWorld(b, wide)
 			seed, err := w.server.admin.Seed()
 			must(b, err)
 			cfg := ConnConfig{Server: w.server, Seed: seed, Zone: zone, Name: "admin"}
@@ -157,7 +157,7 @@ func benchPipelined(b *testing.B, c *Conn) {
 }
 
 func BenchmarkCatchUp(b *testing.B) {
-	w := newWorld(b, nil)
+	w := newWorld(b, wide)
 	const n = 20_000
 	last := fill(b, w.connect("alice"), n, make([]byte, 512))
 	enf := w.connect("enf")

@@ -125,6 +125,9 @@ func (w *configWriter) server(p ConfigParams) {
 	w.line("port: %d", p.Port)
 	w.line("max_payload: %d", maxStored)
 	w.line("ping_interval: %q", "10s")
+	// Whoever does not read is closed soon, and holds up nobody who publishes to it.
+	w.line("write_deadline: %q", "2s")
+	w.line("no_fast_producer_stall: true")
 	w.tls(p.TLS)
 	w.open("jetstream")
 	w.line("store_dir: %q", p.StoreDir)
@@ -196,12 +199,22 @@ func (w *configWriter) participant(p Participant, answerers []string) {
 	w.open(p.account())
 	w.list("users", []string{fmt.Sprintf("{nkey: %s, permissions: {publish: {allow: [%s]}, subscribe: {allow: [%s]}}}",
 		p.Key, allowed(set.publishes()), allowed(set.subscribes()))})
+	if rightsOf[p.Role].bounded {
+		w.line("limits: {max_connections: %d, max_subscriptions: %d}", mostConnections, mostSubscriptions)
+	}
 	if len(set.sends) > 0 {
 		w.list("exports", []string{fmt.Sprintf("{stream: %q}", set.sends[0])})
 	}
 	w.list("imports", set.imports(answerers))
 	w.close()
 }
+
+// What the account of an agent may have at a time. The door bounds the rest, and
+// max_payload holds for everybody.
+const (
+	mostConnections   = 8  // on all servers of a cluster together
+	mostSubscriptions = 64 // of one connection
+)
 
 // publishes lists the subjects on which the participant may publish.
 func (s subjectSet) publishes() []string {

@@ -3,6 +3,7 @@ package streams
 import (
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/portcullis-dev/portcullis/schemas"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
+	"github.com/portcullis-dev/portcullis/streams/door"
 )
 
 const zone = "z"
@@ -74,6 +76,12 @@ func newWorld(t testing.TB, change func(*ServerConfig)) *world {
 		Zones: []ZoneConfig{{Zone: zone}}, Participants: w.cast.all,
 	}, change)
 	return w
+}
+
+// wide lets agents send as fast as they can: what is measured is not the door.
+func wide(c *ServerConfig) {
+	c.Limits = door.DefaultLimits
+	c.Limits.Bytes, c.Limits.Messages, c.Limits.Intents = math.MaxInt32, math.MaxInt32, math.MaxInt32
 }
 
 func (w *world) start(cfg ServerConfig, change func(*ServerConfig)) {

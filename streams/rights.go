@@ -45,6 +45,7 @@ type roleRights struct {
 	sendsAnswers    bool // to any agent of the zone
 	receivesAnswers bool // its own only
 	verifiesSync    bool // may ask the servers for their settings (VARZ)
+	bounded         bool // its account has limits: nobody trusts it
 }
 
 // rightsOf is the table of PROTOCOL.md section 2 as the broker enforces it.
@@ -53,6 +54,7 @@ var rightsOf = map[pb.Role]roleRights{
 	pb.Role_ROLE_AGENT: {
 		appends:         []grant{{schemas.KindCredential, self}, {schemas.KindIntent, self}},
 		receivesAnswers: true,
+		bounded:         true,
 	},
 	pb.Role_ROLE_ENFORCER: {
 		appends:      []grant{{schemas.KindCredential, self}, {schemas.KindDecision, anyTool}, {schemas.KindHeartbeat, instance}},

@@ -20,6 +20,12 @@ import (
 // text, as an operator would, and connects by TCP.
 func newExternalWorld(t testing.TB) *world {
 	t.Helper()
+	return newEditedWorld(t, func(text string) string { return text })
+}
+
+// newEditedWorld is the same, but for what an operator changed in the text.
+func newEditedWorld(t testing.TB, edit func(text string) string) *world {
+	t.Helper()
 	w := &world{t: t, cast: newCast(t), tcp: true, plain: true}
 	s := &Server{cfg: ServerConfig{Port: -1, Logger: nil}}
 	var err error
@@ -30,7 +36,7 @@ func newExternalWorld(t testing.TB) *world {
 	text, err := Config(ConfigParams{Port: -1, StoreDir: t.TempDir(), Durability: RelaxedSyncMayLoseRecords, Admins: []string{key}, Participants: w.cast.all})
 	must(t, err)
 	path := filepath.Join(t.TempDir(), "nats.conf")
-	must(t, os.WriteFile(path, []byte(text), 0o600))
+	must(t, os.WriteFile(path, []byte(edit(text)), 0o600))
 	opts, err := server.ProcessConfigFile(path)
 	must(t, err)
 	opts.NoSigs, opts.NoLog = true, true
