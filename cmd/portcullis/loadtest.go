@@ -19,8 +19,8 @@ figure comes without its correctness. It touches no data folder. See docs/loadte
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newLoadtestRunCommand(g), newLoadtestListCommand(g), newLoadtestFleetCommand(g), newLoadtestPeersCommand(g),
-		newLoadtestExecutorCommand(g), newLoadtestAuthZENCommand(g))
+	c.AddCommand(newLoadtestRunCommand(g), newLoadtestListCommand(g), newLoadtestFleetCommand(g), newLoadtestFloodCommand(g),
+		newLoadtestPeersCommand(g), newLoadtestExecutorCommand(g), newLoadtestAuthZENCommand(g))
 	return c
 }
 

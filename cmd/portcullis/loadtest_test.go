@@ -123,3 +123,38 @@ func TestLoadtestFlags(t *testing.T) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
+
+// TestLoadtestFlood: a flood is measured and told, and one that is none is refused.
+func TestLoadtestFlood(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a zone and some seconds of load: in make test")
+	}
+	// A second of load says nothing of p99; that the exit code follows what is told is what is tried.
+	stdout, stderr, exit := cli(t, "--json", "loadtest", "flood", "--kinds", "small,connections", "--agents", "2", "--rate", "20", "--span", "1s", "--rounds", "1", "--relaxed")
+	lines := strings.Split(strings.TrimSpace(stdout), "\n")
+	holds := true
+	for i, kind := range []string{"small", "connections"} {
+		if len(lines) != 2 {
+			t.Fatalf("exit %d: %s%s", exit, stdout, stderr)
+		}
+		var told struct {
+			Event, Kind  string
+			Holds        bool
+			Ratio        float64
+			Quiet, Flood struct{ Asked, P50, P99 int }
+		}
+		must(t, json.Unmarshal([]byte(lines[i]), &told))
+		holds = holds && told.Holds
+		if told.Event != "flood" || told.Kind != kind || told.Ratio <= 0 || told.Quiet.Asked != 40 || told.Flood.Asked != 40 || told.Flood.P99 < told.Flood.P50 {
+			t.Errorf("got %+v", told)
+		}
+	}
+	if want := map[bool]int{true: exitDone, false: exitFindings}[holds]; exit != want {
+		t.Errorf("exit %d, want %d: %s", exit, want, stderr)
+	}
+	for _, arguments := range [][]string{{"--kinds", "tsunami"}, {"--kinds", ""}, {"--rounds", "0"}, {"--agents", "0"}, {"--agent-bytes", "0"}} {
+		if _, stderr, exit := cli(t, append([]string{"loadtest", "flood"}, arguments...)...); exit != exitUsage {
+			t.Errorf("%v: exit %d: %s", arguments, exit, stderr)
+		}
+	}
+}

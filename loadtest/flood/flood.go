@@ -126,6 +126,31 @@ type Noticed struct {
 // Ratio is by how much the flood moved the good agents' p99.
 func (n Noticed) Ratio() float64 { return float64(n.Flood.P99) / float64(max(n.Quiet.P99, 1)) }
 
+// Bound is by how much one agent may move the others' p99.
+const Bound = 2.0
+
+// Holds reports whether the flood starved nobody: all were answered, and p99 stayed
+// within the bound.
+func (n Noticed) Holds() bool { return n.Ratio() < Bound && n.Flood.Failed == 0 }
+
+// Least is the round in which a flood was noticed least, of as many as it takes until
+// it holds: other work of the machine spoils some of them, a flood would spoil all.
+func (z *Zone) Least(ctx context.Context, k Kind, rounds int) (least Noticed, err error) {
+	for i := range rounds {
+		n, err := z.Round(ctx, k)
+		if err != nil {
+			return n, err
+		}
+		if i == 0 || n.Flood.Failed < least.Flood.Failed || n.Flood.Failed == least.Flood.Failed && n.Ratio() < least.Ratio() {
+			least = n
+		}
+		if n.Holds() {
+			return n, nil
+		}
+	}
+	return least, nil
+}
+
 // settle is how long a flood runs before it is measured: what it saved up while
 // it was quiet is spent then.
 const settle = time.Second
