@@ -1,5 +1,6 @@
-// Package door stands before an embedded NATS server and sees to it that no
-// agent starves the others.
+// Package door stands before a NATS server in this process, and sees to it that no
+// agent starves the others. Package streams puts one before every server that it
+// runs (gate.go there).
 //
 // A NATS server reads from each client as fast as it can and has no limit on
 // what one of them sends. Agents are the one role that nobody trusts: their
@@ -10,7 +11,8 @@
 //
 // # What it does
 //
-// The server does not listen itself. The door accepts connections, opens one
+// The server does not listen itself, or only where nobody's key opens anything. The
+// door accepts connections, opens one
 // inside the process for each, and passes bytes on. It lets the server's INFO
 // out and reads the client's CONNECT; it verifies that the NKey signed the
 // server's nonce, so that it knows who is there before anything counts for or
