@@ -3,6 +3,7 @@ package zone_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -129,6 +130,9 @@ func asker(b *testing.B, f *fabric.Fabric, broker zone.Broker) func() error {
 		_, err := a.Propose(b.Context(), agent.Request{
 			Tool: "file-read", Resource: "notes.txt", Arguments: json.RawMessage(`{"path":"notes.txt"}`), Timeout: 50 * time.Second,
 		})
+		if _, late := errors.AsType[*agent.NotExecuted](err); late {
+			return nil // the start bound holds on a busy machine too
+		}
 		return err
 	}
 }
