@@ -14,17 +14,18 @@ func TestEnginesAgree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	starters := map[string]starter{OPA: startOPA, Cerbos: startCerbos}
 	for _, p := range programs {
-		for _, n := range []int{1, 100, 1000, MostRules} {
-			s, err := starters[p.Name](t.Context(), p.Path, t.TempDir(), task(t, n), 1)
-			if err != nil {
-				t.Fatalf("%s, %d policies: %v", p.Name, n, err)
+		for _, as := range spellings[p.Name] {
+			for _, n := range []int{1, 100, 1000, MostRules} {
+				s, err := as.start(t.Context(), p.Path, t.TempDir(), task(t, n), 1)
+				if err != nil {
+					t.Fatalf("%s, %d policies: %v", as.engine, n, err)
+				}
+				if err := s.agree(t.Context()); err != nil {
+					t.Errorf("%s, %d policies: %v", as.engine, n, err)
+				}
+				s.close()
 			}
-			if err := s.agree(t.Context()); err != nil {
-				t.Errorf("%s, %d policies: %v", p.Name, n, err)
-			}
-			s.close()
 		}
 	}
 }

@@ -32,9 +32,10 @@ type TaskFacts struct {
 
 // The ways in which decisions are made. Those of peers have the peers' names.
 const (
-	DirectCall = "AuthZEN call"
-	Singles    = "governed, single"
-	Lists      = "governed, lists"
+	CerbosScopes = "cerbos, scopes"
+	DirectCall   = "AuthZEN call"
+	Singles      = "governed, single"
+	Lists        = "governed, lists"
 )
 
 // Decisions is one load of questions.

@@ -91,6 +91,18 @@ func (r *Result) commands() {
 // starter starts one server with the task.
 type starter func(ctx context.Context, program, dir string, t *Task, outstanding int) (*server, error)
 
+// spelling is a way to tell a peer the task.
+type spelling struct {
+	engine string // as a result names it
+	start  starter
+}
+
+// spellings are the ways to tell each peer.
+var spellings = map[string][]spelling{
+	OPA:    {{OPA, startOPA}},
+	Cerbos: {{Cerbos, startCerbos}, {CerbosScopes, startCerbosScopes}},
+}
+
 // decisions measures all engines on one task.
 func (c *Config) decisions(ctx context.Context, r *Result, policies int) error {
 	t, err := NewTask(policies)
@@ -103,11 +115,12 @@ func (c *Config) decisions(ctx context.Context, r *Result, policies int) error {
 		if p.Skipped != "" {
 			continue
 		}
-		starters := map[string]starter{OPA: startOPA, Cerbos: startCerbos}
-		if err := c.serve(ctx, r, t, p.Name, starters[p.Name], p.Path); err != nil {
-			return fmt.Errorf("peers: %s, %d policies: %w", p.Name, policies, err)
+		for _, s := range spellings[p.Name] {
+			if err := c.serve(ctx, r, t, s.engine, s.start, p.Path); err != nil {
+				return fmt.Errorf("peers: %s, %d policies: %w", s.engine, policies, err)
+			}
+			asked = append(asked, s.engine)
 		}
-		asked = append(asked, p.Name)
 	}
 	if err := c.serve(ctx, r, t, DirectCall, startDirect, c.Executable); err != nil {
 		return fmt.Errorf("peers: %s, %d policies: %w", DirectCall, policies, err)

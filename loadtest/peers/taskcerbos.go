@@ -39,6 +39,31 @@ func cerbosRule(b *strings.Builder, first bool, r Rule) {
 	}
 }
 
+// CerbosScopes is the task for Cerbos with a scope for each team, which is a level of policies above that of the staff. What a
+// team's policy leaves open, the staff's decides. This is the same task only as long as one team of the asker matters, which
+// the caller must know: but then Cerbos looks at that team's rules alone.
+func (t *Task) CerbosScopes() map[string]string {
+	files := make(map[string]string)
+	for _, r := range t.Rules {
+		kind, scope := kindOf(r.Tool), r.Group
+		if scope == staff {
+			scope = ""
+		}
+		for _, s := range []string{"", scope} {
+			if name := scopeFile(kind, s); files[name] == "" {
+				files[name] = fmt.Sprintf("apiVersion: api.cerbos.dev/v1\nresourcePolicy:\n  resource: %s\n  version: default\n  scope: %q\n", kind, s)
+			}
+		}
+		var b strings.Builder
+		name := scopeFile(kind, scope)
+		cerbosRule(&b, !strings.Contains(files[name], "rules:"), r)
+		files[name] += b.String()
+	}
+	return files
+}
+
+func scopeFile(kind, scope string) string { return strings.ToLower(kind+"-"+scope) + ".yaml" }
+
 // cerbosConfig serves policies of a folder, and keeps nothing.
 const cerbosConfig = `server:
   httpListenAddr: "127.0.0.1:%d"

@@ -81,15 +81,15 @@ func (d Decisions) kept() string {
 
 func (r *Result) decisionTable() titled {
 	t := report.Table{Columns: append([]report.Column{report.Words("engine"), report.Words("sync")},
-		report.Figures("policies", "outstanding", "decisions/s", "of OPA", "p50", "p99", "server CPU", "client CPU")...)}
+		report.Figures("policies", "outstanding", "decisions/s", "of OPA", "p50", "p99", "server CPU", "client CPU", "CPU, of OPA's")...)}
 	for _, d := range r.Decisions {
 		client := report.Measured(d.ClientCPU)
 		if d.Sync != "" {
 			client = "in it"
 		}
 		t.Rows = append(t.Rows, []string{
-			d.Engine, d.kept(), whole(d.Policies), whole(d.Outstanding), report.Number(d.PerSecond), r.ofOPA(d),
-			report.Measured(d.Latency.P50), report.Measured(d.Latency.P99), report.Measured(d.ServerCPU), client,
+			d.Engine, d.kept(), whole(d.Policies), whole(d.Outstanding), report.Number(d.PerSecond), r.ofOPA(d, rate),
+			report.Measured(d.Latency.P50), report.Measured(d.Latency.P99), report.Measured(d.ServerCPU), client, r.ofOPA(d, cost),
 		})
 	}
 	return titled{
@@ -107,13 +107,17 @@ func (r *Result) find(engine, sync string, policies, outstanding int) (Decisions
 	return Decisions{}, false
 }
 
-// ofOPA is how many times OPA's decisions under the same load these are.
-func (r *Result) ofOPA(d Decisions) string {
+// What is compared with OPA's.
+func rate(d Decisions) float64 { return d.PerSecond }
+func cost(d Decisions) float64 { return float64(d.CPU()) }
+
+// ofOPA is how many times OPA's figure under the same load this one is.
+func (r *Result) ofOPA(d Decisions, figure func(Decisions) float64) string {
 	opa, ok := r.find(OPA, "", d.Policies, d.Outstanding)
 	if !ok {
 		return times(0, 0)
 	}
-	return times(d.PerSecond, opa.PerSecond)
+	return times(figure(d), figure(opa))
 }
 
 // times is a factor; of nothing there is none.
