@@ -36,7 +36,6 @@ type ConnConfig struct {
 
 const (
 	inboxPrefix    = "_INBOX"
-	reconnectWait  = 100 * time.Millisecond
 	pingInterval   = 2 * time.Second
 	maxPingsOut    = 2
 	connectTimeout = 5 * time.Second
@@ -53,6 +52,7 @@ type Conn struct {
 	app  *appender
 	done chan struct{} // closed when the connection is closed for good
 
+	backoff backoff
 	closing sync.Once
 
 	mu        sync.Mutex
@@ -89,14 +89,15 @@ func Connect(ctx context.Context, cfg ConnConfig) (*Conn, error) {
 			return nil, err
 		}
 	}
-	for begun := time.Now(); ; {
+	for begun, round := time.Now(), 1; ; round++ {
 		if c.nc, err = nats.Connect(c.cfg.URL, opts...); err == nil {
 			break
 		}
-		if err := c.waitToRetry(ctx, err, time.Since(begun)); err != nil {
+		if err := c.waitToRetry(ctx, err, round, time.Since(begun)); err != nil {
 			return nil, fmt.Errorf("streams: connect %s to %s: %w", cfg.Name, orElse(whereOf(c.cfg.URL), "the embedded server"), err)
 		}
 	}
+	c.backoff.connected(time.Now())
 	if err := c.app.open(); err != nil {
 		c.nc.Close()
 		return nil, fmt.Errorf("streams: connect %s: %w", cfg.Name, err)
@@ -122,16 +123,16 @@ func whereOf(urls string) string {
 	return strings.Join(all, ",")
 }
 
-// waitToRetry returns nil when connecting may be tried again. A key that is
+// waitToRetry returns nil when connecting may be tried again, after so many rounds. A key that is
 // refused for longer than a server takes to read new rights does not get better by
 // waiting, nor does a server of this process that has stopped; one that runs may
 // only have been too busy to answer in time.
-func (c *Conn) waitToRetry(ctx context.Context, err error, tried time.Duration) error {
+func (c *Conn) waitToRetry(ctx context.Context, err error, rounds int, tried time.Duration) error {
 	stopped := c.cfg.Server != nil && !c.cfg.Server.ns.Running()
 	if stopped || errors.Is(err, nats.ErrAuthorization) && tried >= refusedFor {
 		return fmt.Errorf("%w; check that the server runs and this key is enrolled", err)
 	}
-	timer := time.NewTimer(reconnectWait)
+	timer := time.NewTimer(spread(rounds))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
@@ -163,9 +164,12 @@ func (c *Conn) options() ([]nats.Option, error) {
 		nats.Name(c.cfg.Name),
 		nats.CustomInboxPrefix(inboxPrefix),
 		nats.PingInterval(pingInterval), nats.MaxPingsOutstanding(maxPingsOut),
-		nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait), nats.ReconnectJitter(reconnectWait, reconnectWait),
-		nats.IgnoreAuthErrorAbort(), // a key may be enrolled again
-		nats.ReconnectBufSize(-1),   // nothing is sent later than it was asked for
+		nats.MaxReconnects(-1),
+		nats.CustomReconnectDelay(func(round int) time.Duration { return c.backoff.delay(round, time.Now()) }),
+		nats.SetCustomDialer(dialer{}),
+		nats.SyncQueueLen(liveMessages), // each follower pays for two of these, however idle
+		nats.IgnoreAuthErrorAbort(),     // a key may be enrolled again
+		nats.ReconnectBufSize(-1),       // nothing is sent later than it was asked for
 		// Where the servers are, configuration says, and no server.
 		nats.IgnoreDiscoveredServers(),
 		nats.Timeout(connectTimeout), nats.DrainTimeout(drainTimeout),
@@ -252,6 +256,7 @@ func (c *Conn) lost(err error) {
 }
 
 func (c *Conn) back() {
+	c.backoff.connected(time.Now())
 	c.log.Info("connection back", "participant", c.cfg.Name)
 	c.tell(eventBack)
 }

@@ -19,7 +19,7 @@ import (
 // needs no right to make one.
 
 const (
-	defaultBatch  = 512
+	defaultBatch  = 512             // far fewer than liveMessages, which bounds what a reader may queue too
 	maxBatchBytes = 4 << 20         // at most one record more than this is in flight per reader
 	answerTimeout = 5 * time.Second // between two answers
 )

@@ -14,7 +14,7 @@ type FollowConfig struct {
 	Stream   Stream    // zero: the ledger
 	FromSeq  uint64    // first position to deliver; 0 means 1
 	FromTime time.Time // if set, instead of FromSeq: the first record at or after it
-	Batch    int       // records read at once while catching up; 0 means 512
+	Batch    int       // records read at once while catching up; 0 means 512, which is the most
 
 	// CaughtUp is called once, when everything that the stream held was
 	// delivered; head is the position of its newest record, 0 if empty.
@@ -29,7 +29,7 @@ type FollowConfig struct {
 
 const (
 	idleProbe     = time.Second // an idle follower looks at the tail this often
-	liveMessages  = 1 << 16     // announcements queued for a slow follower, beyond which it reads by position
+	liveMessages  = 1 << 12     // announcements queued for a slow follower, beyond which it reads by position
 	liveBytes     = 64 << 20    // the same in bytes
 	confirmations = 5           // looks that must agree before a stream is said to have regressed or lost records
 	confirmWait   = 200 * time.Millisecond
@@ -58,7 +58,7 @@ func Follow[T any](ctx context.Context, c *Conn, cfg FollowConfig, prepare func(
 	}
 	defer r.close()
 	f := &follower[T]{ctx: ctx, c: c, cfg: cfg, r: r, prepare: prepare, step: step, state: newStateTeller(cfg.State), wake: newWaker()}
-	if f.cfg.Batch <= 0 {
+	if f.cfg.Batch <= 0 || f.cfg.Batch > defaultBatch {
 		f.cfg.Batch = defaultBatch
 	}
 	if err := f.subscribe(); err != nil {

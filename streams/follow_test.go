@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -220,29 +221,73 @@ func TestFollowNoticesAHole(t *testing.T) {
 	}
 }
 
-// Announcements beyond what a slow follower may queue are dropped; nothing is lost.
+// Announcements beyond what a slow follower may queue are dropped, by number or by
+// size. That is noticed, and nothing is lost: they are read by position.
 func TestFollowSlowly(t *testing.T) {
-	w := newWorld(t, nil)
-	alice, enf := w.connect("alice"), w.connect("enf")
-	goOn := make(chan struct{})
-	var got []Raw
-	done := make(chan error, 1)
-	const n = 90 // of 1 MiB: more than liveBytes
-	go func() {
-		done <- Follow(soon(t), enf, FollowConfig{}, func(r Raw) Raw { return r }, func(r Raw, _ bool) error {
-			<-goOn
-			r.Data = nil
-			if got = append(got, r); len(got) == n+1 {
-				return errStop
-			}
-			return nil
+	for name, load := range map[string]struct{ records, size int }{
+		"too many":  {liveMessages + 1000, 8},
+		"too large": {liveBytes>>20 + 26, 1 << 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, nil)
+			alice, enf := w.connect("alice"), w.connect("enf")
+			dropped := make(chan struct{}, 1)
+			defer enf.listen(func(e connEvent) {
+				if e == eventDropped {
+					select {
+					case dropped <- struct{}{}:
+					default:
+					}
+				}
+			})()
+			begun, goOn, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+			var got []Raw
+			go func() {
+				done <- Follow(soon(t), enf, FollowConfig{}, func(r Raw) Raw { return r }, func(r Raw, _ bool) error {
+					if len(got) == 0 {
+						close(begun)
+						<-goOn
+					}
+					r.Data = nil
+					if got = append(got, r); len(got) == load.records+1 {
+						return errStop
+					}
+					return nil
+				})
+			}()
+			w.append(alice, intent, "first")
+			<-begun
+			fill(t, alice, load.records, make([]byte, load.size))
+			<-dropped
+			close(goOn)
+			wantErr(t, <-done, errStop)
+			contiguous(t, got, 1)
 		})
-	}()
-	w.append(alice, intent, "first")
-	fill(t, alice, n, make([]byte, 1<<20))
-	close(goOn)
-	wantErr(t, <-done, errStop)
-	contiguous(t, got, 1)
+	}
+}
+
+// A follower that reads nothing costs little memory, for there may be thousands.
+func TestAFollowersQueuesAreSmall(t *testing.T) {
+	w := newWorld(t, nil)
+	enf := w.connect("enf")
+	const followers, each = 64, 128 << 10 // bytes
+	before := heapInUse()
+	for range followers {
+		tp := w.follow(enf, FollowConfig{})
+		eventually(t, "live", func() bool { return tp.state() == Live })
+	}
+	if grown := heapInUse() - before; grown > followers*each {
+		t.Errorf("%d idle followers hold %d KiB, %d KiB each", followers, grown>>10, grown>>10/followers)
+	}
+}
+
+// heapInUse is what is reachable, in bytes.
+func heapInUse() int {
+	runtime.GC()
+	runtime.GC() // pools give up what they hold in the second
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
 }
 
 var errStop = errors.New("stop")

@@ -19,7 +19,7 @@ const overtaken = 2
 // live follows the incarnations of a participant and reports whether the
 // heartbeat is of the newest that lives.
 func (w *Watch) live(f *ledger.Fold, m *member, beat *pb.Heartbeat, limit time.Duration) (newest bool) {
-	at := slices.IndexFunc(m.lives, func(l life) bool { return string(l.incarnation[:]) == string(beat.GetIncarnation()) })
+	at := m.lifeOf(beat)
 	if at < 0 {
 		m.born(beat)
 		return true
@@ -61,7 +61,8 @@ func (l *life) take(beat *pb.Heartbeat, heard time.Time) {
 	if l.started == 0 && beat.GetStarted() {
 		l.started = max(beat.GetPosition(), 1)
 	}
-	l.counter, l.epoch, l.position, l.divergences = beat.GetCounter(), beat.GetEpoch(), beat.GetPosition(), beat.GetDivergences()
+	l.proceed(toldBy(beat))
+	l.epoch, l.position, l.divergences = beat.GetEpoch(), beat.GetPosition(), beat.GetDivergences()
 }
 
 // regressed raises heartbeat.regress: within one incarnation the counter grows,
@@ -69,8 +70,8 @@ func (l *life) take(beat *pb.Heartbeat, heard time.Time) {
 func (w *Watch) regressed(f *ledger.Fold, m *member, before life, beat *pb.Heartbeat) {
 	detail := ""
 	switch {
-	case beat.GetCounter() <= before.counter:
-		detail = fmt.Sprintf("counter %d after %d", beat.GetCounter(), before.counter)
+	case beat.GetCounter() <= before.newest.counter:
+		detail = fmt.Sprintf("counter %d after %d", beat.GetCounter(), before.newest.counter)
 	case !beat.GetStarted(): // it reads the ledger again
 		return
 	case beat.GetEpoch() < before.epoch:

@@ -1,6 +1,7 @@
 package drift
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -35,11 +36,13 @@ type member struct {
 
 // life is one incarnation of a participant, as its newest heartbeat told.
 type life struct {
-	incarnation                           [16]byte
-	counter, epoch, position, divergences uint64
-	started                               uint64 // its position when it was first heard to have read the ledger; 0 before
-	heard                                 time.Time
-	overtaken                             int // heartbeats that came after one of a newer incarnation
+	incarnation                  [16]byte
+	newest                       told
+	gaps                         []gap // of what was not heard before the newest, ascending; at most maxGaps
+	epoch, position, divergences uint64
+	started                      uint64 // its position when it was first heard to have read the ledger; 0 before
+	heard                        time.Time
+	overtaken                    int // heartbeats that came after one of a newer incarnation
 }
 
 // maxLives bounds the incarnations of one participant that are remembered.
@@ -79,6 +82,9 @@ func (w *Watch) Heartbeat(f *ledger.Fold, beat *pb.Heartbeat, from trust.Credent
 		m = &member{id: from.ID}
 		w.roster[from.ID] = m
 	}
+	if at := m.lifeOf(beat); at >= 0 && w.old(f, m, &m.lives[at], beat) {
+		return
+	}
 	if from.ID == w.self.ID && string(beat.GetIncarnation()) == string(w.self.Incarnation[:]) {
 		w.hearSelf(release, received)
 	}
@@ -93,6 +99,11 @@ func (w *Watch) Heartbeat(f *ledger.Fold, beat *pb.Heartbeat, from trust.Credent
 	m.build.note(m.unattested(f, release, beat, from), received)
 	m.clock.note(release, w.settings[schemas.DriftClockSkew].threshold, beat.GetClock().AsTime(), stored, received)
 	m.lag.note(m.behind(w, beat, stored), w.settings[schemas.DriftLagExceeded].threshold, received)
+}
+
+// lifeOf is the index of a heartbeat's incarnation; negative if it was not heard.
+func (m *member) lifeOf(beat *pb.Heartbeat) int {
+	return slices.IndexFunc(m.lives, func(l life) bool { return string(l.incarnation[:]) == string(beat.GetIncarnation()) })
 }
 
 // hearSelf ends a deafness: what was heard before it tells nothing about now.
