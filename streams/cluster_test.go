@@ -150,9 +150,8 @@ func (c *cluster) leader() (at int) {
 // stepDown has the ledger's leader give way to another.
 func (c *cluster) stepDown(operator *Conn) {
 	c.t.Helper()
-	_, err := operator.nc.Request("$JS.API.STREAM.LEADER.STEPDOWN."+Ledger.Name(zone), nil, 5*time.Second)
-	if err != nil {
-		c.t.Logf("step-down: %v", err)
+	if _, err := operator.StepDown(soon(c.t), Ledger, ""); err != nil {
+		c.t.Errorf("step-down: %v", err)
 	}
 }
 

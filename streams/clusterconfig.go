@@ -94,6 +94,12 @@ func (w *configWriter) tls(t *ServerTLS) {
 // tlsSeconds is how long a handshake may take on a busy machine.
 const tlsSeconds = 5
 
+// A server that has not answered for four seconds is given up by the others.
+const (
+	routePing     = "1s"
+	routePingsOut = 3
+)
+
 func (w *configWriter) cluster(p ConfigParams) {
 	c := p.Cluster
 	if c == nil {
@@ -105,6 +111,10 @@ func (w *configWriter) cluster(p ConfigParams) {
 	w.line("port: %d", c.Port)
 	// Clients connect where they were told to, and nowhere that a server invents.
 	w.line("no_advertise: true")
+	// A server that hangs, or is cut off, must be known for dead before anybody's patience
+	// ends: until then the others pass reads on to it, which nobody answers.
+	w.line("ping_interval: %q", routePing)
+	w.line("ping_max: %d", routePingsOut)
 	w.line("authorization: {user: %s, password: %q, timeout: %d}", routeUser, c.Password, tlsSeconds)
 	if p.TLS != nil {
 		w.open("tls")

@@ -63,9 +63,14 @@ type leaderAnswer struct {
 // standing asks the leader of a stream once. An error wraps errTryAgain when the
 // answer proves nothing: there is no leader now, or it cannot be reached.
 func (c *Conn) standing(ctx context.Context, s Stream) (standing, error) {
+	return c.standingAt(ctx, s, s.leaderWord(c.cfg.Zone))
+}
+
+// standingAt asks on a subject that leads to the leader.
+func (c *Conn) standingAt(ctx context.Context, s Stream, subject string) (standing, error) {
 	wait, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	m, err := c.nc.RequestWithContext(wait, s.leaderWord(c.cfg.Zone), nil)
+	m, err := c.nc.RequestWithContext(wait, subject, nil)
 	switch {
 	case ctx.Err() != nil:
 		return standing{}, context.Cause(ctx)

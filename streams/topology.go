@@ -82,6 +82,9 @@ func (s Stream) leaderWord(zone string) string { return "leader." + s.Name(zone)
 // that subject already, for streams of its own, so it is imported by another name.
 func (s Stream) leaderInfo(zone string) string { return "$JS.API.STREAM.INFO." + s.Name(zone) }
 
+// stepDown returns where JetStream takes an operator's wish that the leader hand over.
+func (s Stream) stepDown(zone string) string { return "$JS.API.STREAM.LEADER.STEPDOWN." + s.Name(zone) }
+
 // streamOf returns the stream of a zone that stores subject.
 func streamOf(zone, subject string) (Stream, bool) {
 	for s := range streamCount {

@@ -24,6 +24,9 @@ Three servers, h1 to h3, with TLS:
   portcullis broker run h1.conf                                   on h1, and so on
   portcullis broker found
 
+Before a server that leads is stopped:
+  portcullis broker stepdown --leader home-1
+
 A plain nats-server runs the same configuration. When somebody is enrolled, print
 the configuration of each server again and send each of them SIGHUP. (Signal a plain
 nats-server twice, a second apart: server 2.15 gives an account that is new in a
@@ -31,6 +34,6 @@ reload its imports only at the next one.)`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newBrokerTLSCommand(g), newBrokerConfigCommand(g), newBrokerRunCommand(g), newBrokerFoundCommand(g))
+	c.AddCommand(newBrokerTLSCommand(g), newBrokerConfigCommand(g), newBrokerRunCommand(g), newBrokerFoundCommand(g), newBrokerStepDownCommand(g))
 	return c
 }

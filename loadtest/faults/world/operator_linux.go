@@ -2,6 +2,7 @@ package world
 
 import (
 	"bufio"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -13,9 +14,12 @@ import (
 	"time"
 
 	"github.com/nats-io/nkeys"
+
+	"github.com/portcullis-dev/portcullis/streams"
+	"github.com/portcullis-dev/portcullis/zone"
 )
 
-// operator is the brokers' operator, who may ask who leads, and have a leader step down. The product has no such right and no such
+// operator is the brokers' operator, who asks who leads, of brokers of which some may be frozen or cut off. The product has no such
 // command, so this speaks just enough of the client protocol by itself.
 type operator struct {
 	conn net.Conn
@@ -161,10 +165,10 @@ func (w *World) Leader() (leader *Broker, followers []*Broker) {
 // StepDown has the ledger's leader hand over to another broker.
 func (w *World) StepDown() {
 	w.t.Helper()
-	var answer struct {
-		Success bool `json:"success"`
-	}
-	if err := w.ask("$JS.API.STREAM.LEADER.STEPDOWN."+w.ledgerStream(), &answer); err != nil || !answer.Success {
+	ctx, cancel := context.WithTimeout(w.t.Context(), Patience)
+	defer cancel()
+	err := zone.StepDown(ctx, w.Fabric, w.at, []streams.Stream{streams.Ledger}, "", w.log, func(streams.Stream, streams.Handover) error { return nil })
+	if err != nil {
 		w.t.Fatalf("the leader does not step down: %v", err)
 	}
 }
