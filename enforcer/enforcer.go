@@ -67,6 +67,7 @@ type Status struct {
 	Divergences uint64 // decisions on the ledger that differ from its own
 	DivergedAt  uint64 // stream sequence of the newest of them
 	Silent      string // why it publishes nothing; empty if it does
+	Disarmed    string // why nothing that it publishes counts, or why it publishes nothing; as its heartbeats say it
 }
 
 // New prepares an enforcer.
@@ -82,7 +83,7 @@ func New(cfg Config) (*Enforcer, error) {
 		Appender: cfg.Conn, Kind: schemas.KindDecision, Ledger: cfg.Ledger, Key: cfg.Key, Vouch: e.keys.Vouch,
 	})
 	e.answers = outbox.NewAnswers(cfg.Conn, cfg.Ledger, cfg.Key, cfg.Credential, cfg.Logger)
-	e.status.Store(&Status{Silent: "starting"})
+	e.status.Store(&Status{Silent: "starting", Disarmed: "starting"})
 	return e, nil
 }
 

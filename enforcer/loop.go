@@ -65,6 +65,7 @@ func (l *loop) caughtUp() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.status.CaughtUp = true
+	l.lookAtStanding()
 	l.report()
 	close(l.e.caught)
 	l.e.cfg.Logger.Info("deciding", "position", l.status.Position, "epoch", l.status.Epoch)
@@ -88,6 +89,7 @@ func (l *loop) step(f *ledger.Fold, ev feed.Event[ahead]) error {
 		l.warnOfRules(f)
 		l.checkKeys(f)
 		l.judge(f)
+		l.lookAtStanding()
 		l.e.beatNow()
 	case ev.Record.Kind == schemas.KindIntent, ev.Record.Kind == schemas.KindApproval:
 		if err := l.decide(f, ev); err != nil {
@@ -217,11 +219,13 @@ func (l *loop) heartbeat() (*pb.Heartbeat, time.Duration) {
 	if l.fold == nil || l.fold.Governance().Release() == nil {
 		return nil, 0
 	}
+	l.lookAtStanding()
+	l.report()
 	gov := l.fold.Governance()
 	release := gov.Release()
 	beat := &pb.Heartbeat{
 		Epoch: gov.Epoch(), Release: release.Digest[:], Head: gov.Head().Proto(), Position: l.fold.Seq(),
-		Started: l.status.CaughtUp, Disarmed: l.disarmed(release.Proto.GetDurability()), Divergences: l.status.Divergences, DivergedAt: l.status.DivergedAt,
+		Started: l.status.CaughtUp, Disarmed: l.status.Disarmed, Divergences: l.status.Divergences, DivergedAt: l.status.DivergedAt,
 	}
 	if m := l.marked; m.seq > 0 { // a copy: the heartbeat is sent when the loop has gone on
 		beat.StatePosition, beat.StateDigest = m.seq, m.state[:]
@@ -229,9 +233,19 @@ func (l *loop) heartbeat() (*pb.Heartbeat, time.Duration) {
 	return beat, release.Bounds.HeartbeatInterval
 }
 
+// lookAtStanding notes why the enforcer is disarmed. It does so with every heartbeat,
+// for not all of it is on the ledger.
+func (l *loop) lookAtStanding() {
+	l.status.Disarmed = l.disarmed()
+}
+
 // disarmed says why nothing that it publishes counts, or why it publishes
 // nothing; "" if it does.
-func (l *loop) disarmed(durability pb.Durability) string {
+func (l *loop) disarmed() string {
+	if l.fold == nil || l.fold.Governance().Release() == nil {
+		return "no release is in force"
+	}
+	durability := l.fold.Governance().Release().Proto.GetDurability()
 	if fault := l.health.Fault(durability); fault != "" {
 		return fault
 	}

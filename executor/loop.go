@@ -36,6 +36,7 @@ type loop struct {
 	status  Status
 	marked  time.Time // when Mark was stored last
 	lineage lineageFault
+	given   abandonLog
 
 	actions   sync.WaitGroup
 	unsettled sync.WaitGroup // outcomes that are not on the ledger yet, nor given up
@@ -236,6 +237,7 @@ func (l *loop) report(seq uint64) {
 func (l *loop) stopped() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.given.close(l.x.cfg.Logger)
 	l.tell("stopped")
 }
 

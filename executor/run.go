@@ -185,7 +185,7 @@ func failure(cause error) (pb.Status, pb.Reason) {
 func (l *loop) abandon(r permit.Ruling, why error) {
 	l.slots.give(r.Intent)
 	l.status.Abandoned++
-	l.x.cfg.Logger.Warn("abandoned", "claim", r.Position, "intent", r.Intent.Short(), "why", why)
+	l.given.report(l.x.cfg.Logger, time.Now(), r, why)
 	l.reportOutcome(r.Decision, &pb.Outcome{
 		IntentDigest: r.Intent[:], Claim: r.Position.Proto(), Executor: l.x.cfg.ID.String(),
 		Status: pb.Status_STATUS_ABANDONED, Reason: schemas.ReasonOf(why), Finished: timestamppb.Now(),

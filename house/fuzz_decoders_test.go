@@ -81,6 +81,7 @@ var decoders = map[string]string{
 	"streams/door.items.count":               "streams/door.FuzzItems",
 	"streams/door.readInfo":                  "streams/door.FuzzGreeting",
 	"streams.standingOf":                     "streams.FuzzLeader",
+	"streams.stepDownRefused":                "streams.FuzzStepDown",
 	"streams.durabilityOf":                   "streams.FuzzServerSettings",
 	"streams.parseContext":                   "streams.FuzzContext",
 	"streams.verdictOf":                      "streams.FuzzAcknowledgement",

@@ -30,3 +30,18 @@ func FuzzLeader(f *testing.F) {
 		}
 	})
 }
+
+// FuzzStepDown: a leader has agreed to hand over only where the answer says so.
+func FuzzStepDown(f *testing.F) {
+	for _, text := range []string{
+		`{"type":"io.nats.jetstream.api.v1.stream_leader_stepdown_response","success":true}`, `{"success":false}`, `{"error":{"description":"no"}}`,
+		`{"success":true,"error":{}}`, `{"success":"true"}`, `{}`, `null`, ``, `[]`,
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if err := stepDownRefused(data); err == nil && !strings.Contains(strings.ToLower(string(data)), "true") {
+			t.Fatalf("%q is taken for an agreement", data)
+		}
+	})
+}

@@ -104,16 +104,27 @@ func (c *Conn) askToStepDown(ctx context.Context, s Stream) error {
 	case err != nil:
 		return c.closedOr(err)
 	}
-	var answer struct {
-		Error *struct {
+	return stepDownRefused(m.Data)
+}
+
+// stepDownRefused reads the answer to the wish that a leader hand over: nil if it says
+// that it does.
+func stepDownRefused(answer []byte) error {
+	var a struct {
+		Success bool `json:"success"`
+		Error   *struct {
 			Description string `json:"description"`
 		} `json:"error"`
 	}
-	if err := json.Unmarshal(m.Data, &answer); err != nil {
+	if err := json.Unmarshal(answer, &a); err != nil {
 		return fmt.Errorf("the broker's answer is not JSON: %w", err)
 	}
-	if answer.Error != nil {
-		return errors.New("the broker refuses: " + answer.Error.Description)
+	switch {
+	case a.Error != nil:
+		return errors.New("the broker refuses: " + a.Error.Description)
+	case !a.Success:
+		return errors.New("the broker does not say that it does")
+	default:
+		return nil
 	}
-	return nil
 }

@@ -137,7 +137,7 @@ func (m *member) word() (why string, position uint64) {
 		if !s.CaughtUp {
 			return catchingUp, s.Position
 		}
-		return s.Silent, s.Position
+		return s.Disarmed, s.Position
 	case m.executor != nil:
 		s := m.executor.Status()
 		return s.Disarmed, s.Position

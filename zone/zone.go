@@ -365,8 +365,8 @@ func (z *Zone) NotReady() string {
 		switch {
 		case one.enforcer != nil && !one.enforcer.Status().CaughtUp:
 			return id.String() + " is catching up"
-		case one.enforcer != nil && one.enforcer.Status().Silent != "":
-			return id.String() + ": " + one.enforcer.Status().Silent
+		case one.enforcer != nil && one.enforcer.Status().Disarmed != "":
+			return id.String() + ": " + one.enforcer.Status().Disarmed
 		case one.executor != nil && one.executor.Status().Disarmed != "":
 			return id.String() + ": " + one.executor.Status().Disarmed
 		case one.sentinel != nil && one.sentinel.Status().Silent != "":

@@ -111,15 +111,18 @@ func newCluster(t *testing.T) (data string) {
 }
 
 // freePorts differ from each other: none is given up before all are known.
-func freePorts(t *testing.T, n int) []string {
+func freePorts(t *testing.T, n int) (ports []string) {
 	t.Helper()
-	ports := make([]string, n)
-	for i := range ports {
+	var held []net.Listener
+	for range n {
 		listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 		must(t, err)
-		defer listener.Close()
-		_, ports[i], err = net.SplitHostPort(listener.Addr().String())
+		_, port, err := net.SplitHostPort(listener.Addr().String())
 		must(t, err)
+		held, ports = append(held, listener), append(ports, port)
+	}
+	for _, listener := range held {
+		must(t, listener.Close())
 	}
 	return ports
 }

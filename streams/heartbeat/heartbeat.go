@@ -57,17 +57,14 @@ const (
 	minInterval     = 10 * time.Millisecond
 	minGap          = 5 * time.Millisecond // between two beats, however many are asked for
 
-	// An append may take as long as the interval, within these bounds.
-	minTimeout = 100 * time.Millisecond
-	maxTimeout = 2 * time.Second
-
 	maxDisarmed = 1024 // characters, by the schema
 )
 
 // Run beats at once, then once an interval and when Now asks, until ctx ends;
 // it returns ctx's error. One append is on its way at a time and given up after
-// an interval, 100 ms at least and 2 s at most; beats that fall due meanwhile
-// are one beat. Counters start at 1 and none is used twice, so a gap shows a
+// an interval, 100 ms at least and 2 s at most, or up to four times later while the
+// broker is slow; beats that fall due meanwhile are one beat, and one whose
+// acknowledgement came late is followed by a whole interval's rest. Counters start at 1 and none is used twice, so a gap shows a
 // loss. It fails at once if the configuration lacks something.
 func Run(ctx context.Context, cfg Config) error {
 	if err := cfg.check(); err != nil {
@@ -101,6 +98,7 @@ type beater struct {
 	subject string
 	counter uint64 // of the newest beat, stored or lost
 	lost    uint64
+	patience
 }
 
 func (b *beater) run(ctx context.Context) error {
@@ -108,6 +106,9 @@ func (b *beater) run(ctx context.Context) error {
 	defer timer.Stop()
 	var last time.Time // when the newest beat began
 	for {
+		if err := ctx.Err(); err != nil { // though a beat is due
+			return err
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -135,9 +136,22 @@ func (b *beater) beat(ctx context.Context) time.Duration {
 	if beat == nil {
 		return interval
 	}
-	timeout, cancel := context.WithTimeout(ctx, min(max(interval, minTimeout), maxTimeout))
+	limit, begun := b.limit(interval), time.Now()
+	timeout, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	if err := b.send(timeout, beat); err != nil && ctx.Err() == nil {
+	err := b.send(timeout, beat)
+	took := time.Since(begun)
+	switch {
+	case err == nil:
+		b.acknowledged(took)
+		if took > interval {
+			return took + interval
+		}
+	case ctx.Err() != nil:
+	case timeout.Err() != nil:
+		b.gaveUp(limit)
+		fallthrough
+	default:
 		b.report(err)
 	}
 	return interval
