@@ -48,7 +48,7 @@ func Markdown(r *Result) string {
 		list(p.Name, p.told())
 	}
 	for _, t := range r.Tasks {
-		list(fmt.Sprintf("task of %s policies", whole(t.Policies)), fmt.Sprintf("%d questions, %.0f %% of them allowed", t.Questions, 100*t.Allowed))
+		list("policies "+whole(t.Policies), fmt.Sprintf("%d questions, %.0f %% of them allowed", t.Questions, 100*t.Allowed))
 	}
 	for _, t := range r.tables() {
 		if len(t.table.Rows) == 0 {

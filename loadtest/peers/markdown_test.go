@@ -82,7 +82,7 @@ func TestMarkdown(t *testing.T) {
 	for _, want := range []string{
 		"- machine: a &lt;fast> one \\| two · go1",
 		"- opa: skipped: a \\| reason",
-		"- task of 1,000 policies: 13 questions, 80 % of them allowed",
+		"- policies 1,000: 13 questions, 80 % of them allowed",
 		"| governed, lists | relaxed | 1,000 | 64 | 250 | ×2.50 |",
 		"| governed, lists, sync relaxed: at least twice OPA's decisions (1,000 policies, 64 outstanding) | ×2.50: 250/s of 100/s | yes |",
 		"| governed, single | relaxed | 64 | 5.00 | ×0.50 | – |",

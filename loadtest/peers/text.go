@@ -3,7 +3,6 @@ package peers
 import (
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/portcullis-dev/portcullis/loadtest/report"
 )
@@ -55,7 +54,10 @@ func (p Program) told() string {
 	if p.Skipped != "" {
 		return "skipped: " + p.Skipped
 	}
-	return strings.TrimSpace(p.Module + " " + p.Version + " as: " + p.Command)
+	if p.Module == "" {
+		return p.Command
+	}
+	return p.Module + " " + p.Version + ", as " + p.Command
 }
 
 // titled is a table under a heading.
