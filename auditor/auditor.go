@@ -29,6 +29,9 @@ type Config struct {
 	Credential []byte // the Credential envelope that binds Key to ID
 	Logger     *slog.Logger
 
+	// Keys are shared with the other parts of this process; nil: with nobody.
+	Keys *ledger.Keys
+
 	// Build and Settings are the digests of the executable and of the effective
 	// configuration that heartbeats state.
 	Build, Settings trust.Digest
@@ -45,7 +48,6 @@ func (c Config) check() error {
 type Auditor struct {
 	cfg         Config
 	incarnation [16]byte
-	keys        *ledger.Keys
 	status      atomic.Pointer[Status]
 	now         chan struct{} // capacity 1: beat at once
 	health      *feed.Health
@@ -72,7 +74,10 @@ func New(cfg Config) (*Auditor, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	a := &Auditor{cfg: cfg, keys: ledger.NewKeys(), now: make(chan struct{}, 1), health: feed.NewHealth(cfg.Conn, cfg.Logger)}
+	if cfg.Keys == nil {
+		cfg.Keys = ledger.NewKeys()
+	}
+	a := &Auditor{cfg: cfg, now: make(chan struct{}, 1), health: feed.NewHealth(cfg.Conn, cfg.Logger)}
 	if _, err := rand.Read(a.incarnation[:]); err != nil {
 		return nil, fmt.Errorf("auditor: no randomness for an incarnation: %w", err)
 	}
@@ -107,7 +112,7 @@ func (a *Auditor) Run(ctx context.Context) error {
 
 func (a *Auditor) follow(ctx context.Context) error {
 	return feed.Run(ctx, feed.Config{
-		Conn: a.cfg.Conn, Zone: a.cfg.ID.Zone, Ledger: a.cfg.Ledger, Keys: a.keys, Logger: a.cfg.Logger, Guard: &a.mu,
+		Conn: a.cfg.Conn, Zone: a.cfg.ID.Zone, Ledger: a.cfg.Ledger, Keys: a.cfg.Keys, Logger: a.cfg.Logger, Guard: &a.mu,
 		CaughtUp: a.caughtUp, State: a.health.Observe(ctx),
 	}, audit.Read, a.step)
 }

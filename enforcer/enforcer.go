@@ -29,6 +29,9 @@ type Config struct {
 	Credential []byte // the Credential envelope that binds Key to ID
 	Logger     *slog.Logger
 
+	// Keys are shared with the other parts of this process; nil: with nobody.
+	Keys *ledger.Keys
+
 	// Sealing holds the private halves of sealing keys. Nil: none, and the enforcer
 	// is silent while a release lists any.
 	Sealing Sealing
@@ -49,7 +52,6 @@ func (c Config) check() error {
 type Enforcer struct {
 	cfg     Config
 	run     [16]byte // incarnation: random for each start
-	keys    *ledger.Keys
 	box     *outbox.Outbox
 	answers *outbox.Answers
 	status  atomic.Pointer[Status]
@@ -75,12 +77,15 @@ func New(cfg Config) (*Enforcer, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	e := &Enforcer{cfg: cfg, keys: ledger.NewKeys(), caught: make(chan struct{}), now: make(chan struct{}, 1)}
+	if cfg.Keys == nil {
+		cfg.Keys = ledger.NewKeys()
+	}
+	e := &Enforcer{cfg: cfg, caught: make(chan struct{}), now: make(chan struct{}, 1)}
 	if _, err := rand.Read(e.run[:]); err != nil {
 		return nil, fmt.Errorf("enforcer: no randomness for an incarnation: %w", err)
 	}
 	e.box = outbox.New(outbox.Config{
-		Appender: cfg.Conn, Kind: schemas.KindDecision, Ledger: cfg.Ledger, Key: cfg.Key, Vouch: e.keys.Vouch,
+		Appender: cfg.Conn, Kind: schemas.KindDecision, Ledger: cfg.Ledger, Key: cfg.Key, Vouch: e.cfg.Keys.Vouch,
 	})
 	e.answers = outbox.NewAnswers(cfg.Conn, cfg.Ledger, cfg.Key, cfg.Credential, cfg.Logger)
 	e.status.Store(&Status{Silent: "starting", Disarmed: "starting"})

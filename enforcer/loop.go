@@ -52,7 +52,7 @@ func (l *loop) run(ctx context.Context) error {
 	stop := l.publish.start(ctx)
 	defer stop()
 	return feed.Run(ctx, feed.Config{
-		Conn: l.e.cfg.Conn, Zone: l.e.cfg.ID.Zone, Ledger: l.e.cfg.Ledger, Keys: l.e.keys, Logger: l.e.cfg.Logger,
+		Conn: l.e.cfg.Conn, Zone: l.e.cfg.ID.Zone, Ledger: l.e.cfg.Ledger, Keys: l.e.cfg.Keys, Logger: l.e.cfg.Logger,
 		Skip:    []schemas.Kind{schemas.KindClaim, schemas.KindOutcome},
 		FromSeq: l.from, Guard: &l.mu,
 		CaughtUp: l.caughtUp, State: l.health.Observe(ctx),

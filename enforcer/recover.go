@@ -76,7 +76,7 @@ type tail struct {
 func (e *Enforcer) readTail(ctx context.Context, from, last uint64) (tail, error) {
 	r := newTailReader()
 	cfg := feed.Config{
-		Conn: e.cfg.Conn, Zone: e.cfg.ID.Zone, Ledger: e.cfg.Ledger, Keys: e.keys, Logger: slog.New(slog.DiscardHandler), FromSeq: from,
+		Conn: e.cfg.Conn, Zone: e.cfg.ID.Zone, Ledger: e.cfg.Ledger, Keys: e.cfg.Keys, Logger: slog.New(slog.DiscardHandler), FromSeq: from,
 		Skip: []schemas.Kind{schemas.KindClaim, schemas.KindOutcome},
 	}
 	if err := feed.Until(ctx, cfg, last, readAhead, r.step); err != nil {

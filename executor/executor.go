@@ -30,7 +30,10 @@ type Config struct {
 	Key        *trust.SigningKey
 	Credential []byte // the Credential envelope that binds Key to ID
 	Logger     *slog.Logger
-	Handlers   map[string]Handler // by tool
+
+	// Keys are shared with the other parts of this process; nil: with nobody.
+	Keys     *ledger.Keys
+	Handlers map[string]Handler // by tool
 
 	// Mark remembers where the executor's unsettled claims begin, so that a
 	// restart need not read the whole ledger. Nil: every start reads it whole.
@@ -67,7 +70,6 @@ func (c Config) check() error {
 type Executor struct {
 	cfg         Config
 	incarnation [16]byte
-	keys        *ledger.Keys
 	claims      *outbox.Outbox
 	outcomes    *outbox.Outbox
 	answers     *outbox.Answers
@@ -99,12 +101,15 @@ func New(cfg Config) (*Executor, error) {
 	if cfg.MaxConcurrent < 1 {
 		cfg.MaxConcurrent = defaultConcurrent
 	}
-	x := &Executor{cfg: cfg, keys: ledger.NewKeys(), now: make(chan struct{}, 1), clock: bootClock, health: feed.NewHealth(cfg.Conn, cfg.Logger)}
+	if cfg.Keys == nil {
+		cfg.Keys = ledger.NewKeys()
+	}
+	x := &Executor{cfg: cfg, now: make(chan struct{}, 1), clock: bootClock, health: feed.NewHealth(cfg.Conn, cfg.Logger)}
 	if _, err := rand.Read(x.incarnation[:]); err != nil {
 		return nil, fmt.Errorf("executor: no randomness for an incarnation: %w", err)
 	}
 	box := func(kind schemas.Kind) *outbox.Outbox {
-		return outbox.New(outbox.Config{Appender: cfg.Conn, Kind: kind, Ledger: cfg.Ledger, Key: cfg.Key, Vouch: x.keys.Vouch})
+		return outbox.New(outbox.Config{Appender: cfg.Conn, Kind: kind, Ledger: cfg.Ledger, Key: cfg.Key, Vouch: x.cfg.Keys.Vouch})
 	}
 	x.claims, x.outcomes = box(schemas.KindClaim), box(schemas.KindOutcome)
 	x.answers = outbox.NewAnswers(cfg.Conn, cfg.Ledger, cfg.Key, cfg.Credential, cfg.Logger)

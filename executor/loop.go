@@ -72,7 +72,7 @@ func newLoop(ctx context.Context, x *Executor, at start) *loop {
 
 func (l *loop) run(ctx context.Context) error {
 	return feed.Run(ctx, feed.Config{
-		Conn: l.x.cfg.Conn, Zone: l.x.cfg.ID.Zone, Ledger: l.x.cfg.Ledger, Keys: l.x.keys, Logger: l.x.cfg.Logger,
+		Conn: l.x.cfg.Conn, Zone: l.x.cfg.ID.Zone, Ledger: l.x.cfg.Ledger, Keys: l.x.cfg.Keys, Logger: l.x.cfg.Logger,
 		Skip: []schemas.Kind{schemas.KindApproval}, FromSeq: l.at.from, Guard: &l.mu,
 		// Of an intent it needs the bytes that a quorum's decision names by digest;
 		// whose they are, the enforcers have verified.

@@ -125,7 +125,7 @@ func (s *stage) begin(handle HandlerFunc, mark Mark) {
 	s.must(err)
 	s.claims, s.outcomes = &hands{conn: conn}, &hands{conn: conn}
 	box := func(h *hands, kind schemas.Kind) *outbox.Outbox {
-		return outbox.New(outbox.Config{Appender: h, Kind: kind, Ledger: s.Zone.Ledger, Key: me.Key, Vouch: x.keys.Vouch})
+		return outbox.New(outbox.Config{Appender: h, Kind: kind, Ledger: s.Zone.Ledger, Key: me.Key, Vouch: x.cfg.Keys.Vouch})
 	}
 	x.claims, x.outcomes = box(s.claims, schemas.KindClaim), box(s.outcomes, schemas.KindOutcome)
 	x.clock = func() time.Duration {

@@ -43,7 +43,7 @@ func (r *Recorder) read(ctx context.Context) error {
 	}
 	r.turn(b)
 	return feed.Run(ctx, feed.Config{
-		Conn: r.cfg.Conn, Zone: r.cfg.ID.Zone, Ledger: r.cfg.Ledger, Keys: r.keys, Logger: r.cfg.Logger, Guard: &r.mu,
+		Conn: r.cfg.Conn, Zone: r.cfg.ID.Zone, Ledger: r.cfg.Ledger, Keys: r.cfg.Keys, Logger: r.cfg.Logger, Guard: &r.mu,
 		Skip:  []schemas.Kind{schemas.KindIntent, schemas.KindDecision, schemas.KindClaim, schemas.KindOutcome, schemas.KindApproval},
 		State: b.health.Observe(ctx), CaughtUp: b.caughtUp,
 	}, readAhead, b.step)

@@ -33,7 +33,7 @@ func (r *Recorder) governedSoFar(ctx context.Context) (*governed, error) {
 	if err != nil {
 		return nil, err
 	}
-	parser, fold := ledger.Parser{Zone: r.cfg.ID.Zone, Keys: r.keys}, ledger.NewFold(r.cfg.Ledger, r.keys)
+	parser, fold := ledger.Parser{Zone: r.cfg.ID.Zone, Keys: r.cfg.Keys}, ledger.NewFold(r.cfg.Ledger, r.cfg.Keys)
 	g := &governed{
 		own: []*pb.Identity{{Role: pb.Role_ROLE_RECORDER, Name: r.cfg.ID.Name, LogKeys: r.cfg.LogKeys.Public()}},
 		origin: func(losses int) string {

@@ -36,6 +36,9 @@ type Config struct {
 	Dir        string         // the folder of the tree, see recorder/tiles; made if there is none
 	Logger     *slog.Logger
 
+	// Keys are shared with the other parts of this process; nil: with nobody.
+	Keys *ledger.Keys
+
 	// Build and Settings are the digests of the executable and of the effective
 	// configuration that heartbeats state. May be zero.
 	Build, Settings trust.Digest
@@ -78,7 +81,6 @@ func (c *Config) complete() error {
 type Recorder struct {
 	cfg         Config
 	incarnation [16]byte
-	keys        *ledger.Keys
 	folder      *tiles.Folder
 	witnesses   []*witness
 	status      atomic.Pointer[Status]
@@ -108,7 +110,10 @@ func New(cfg Config) (*Recorder, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	r := &Recorder{cfg: cfg, keys: ledger.NewKeys(), now: make(chan struct{}, 1), due: make(chan struct{}, 1), cosign: make(chan struct{}, 1)}
+	if cfg.Keys == nil {
+		cfg.Keys = ledger.NewKeys()
+	}
+	r := &Recorder{cfg: cfg, now: make(chan struct{}, 1), due: make(chan struct{}, 1), cosign: make(chan struct{}, 1)}
 	var err error
 	if r.witnesses, err = newWitnesses(cfg.Witnesses, cfg.Patience); err != nil {
 		return nil, err

@@ -41,7 +41,7 @@ func (s *Sentinel) look(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	return feed.Run(ctx, feed.Config{
-		Conn: s.cfg.Conn, Zone: s.cfg.ID.Zone, Ledger: s.cfg.Ledger, Keys: s.keys, Logger: s.cfg.Logger, Guard: &s.mu,
+		Conn: s.cfg.Conn, Zone: s.cfg.ID.Zone, Ledger: s.cfg.Ledger, Keys: s.cfg.Keys, Logger: s.cfg.Logger, Guard: &s.mu,
 		FromSeq: from, Skip: skipped(replays), CaughtUp: e.health.CaughtUp, State: e.health.Observe(ctx),
 	}, readAhead, e.step)
 }
@@ -68,7 +68,7 @@ func (s *Sentinel) horizon(ctx context.Context) (from uint64, replays bool, err 
 	if err != nil {
 		return 0, false, err
 	}
-	parser, fold := ledger.Parser{Zone: s.cfg.ID.Zone, Keys: s.keys}, ledger.NewFold(s.cfg.Ledger, s.keys)
+	parser, fold := ledger.Parser{Zone: s.cfg.ID.Zone, Keys: s.cfg.Keys}, ledger.NewFold(s.cfg.Ledger, s.cfg.Keys)
 	var back time.Duration
 	for _, raw := range records {
 		if _, err := fold.Step(parser.Parse(raw)); err != nil {

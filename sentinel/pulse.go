@@ -99,7 +99,7 @@ func (s *Sentinel) send(ctx context.Context, pulse *pb.Pulse, limit time.Duratio
 	if err != nil {
 		return err.Error()
 	}
-	s.keys.Vouch(data)
+	s.cfg.Keys.Vouch(data)
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	if _, err := s.cfg.Conn.Append(ctx, schemas.Subject(s.cfg.ID.Zone, schemas.KindPulse, ""), data); err != nil {

@@ -29,6 +29,9 @@ type Config struct {
 	Credential []byte // the Credential envelope that binds Key to ID
 	Logger     *slog.Logger
 
+	// Keys are shared with the other parts of this process; nil: with nobody.
+	Keys *ledger.Keys
+
 	// Build and Settings are the digests of the executable and of the effective
 	// configuration that heartbeats state.
 	Build, Settings trust.Digest
@@ -45,7 +48,6 @@ func (c Config) check() error {
 type Sentinel struct {
 	cfg         Config
 	incarnation [16]byte
-	keys        *ledger.Keys
 	status      atomic.Pointer[Status]
 	alarm       chan struct{} // capacity 1: something happened that may call for a trip
 	now         chan struct{} // capacity 1: beat at once
@@ -68,7 +70,10 @@ func New(cfg Config) (*Sentinel, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	s := &Sentinel{cfg: cfg, keys: ledger.NewKeys(), alarm: make(chan struct{}, 1), now: make(chan struct{}, 1), moved: make(chan struct{}, 1)}
+	if cfg.Keys == nil {
+		cfg.Keys = ledger.NewKeys()
+	}
+	s := &Sentinel{cfg: cfg, alarm: make(chan struct{}, 1), now: make(chan struct{}, 1), moved: make(chan struct{}, 1)}
 	if _, err := rand.Read(s.incarnation[:]); err != nil {
 		return nil, fmt.Errorf("sentinel: no randomness for an incarnation: %w", err)
 	}

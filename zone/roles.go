@@ -7,6 +7,7 @@ import (
 
 	"github.com/portcullis-dev/portcullis/agent"
 	"github.com/portcullis-dev/portcullis/auditor"
+	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/enforcer"
 	"github.com/portcullis-dev/portcullis/executor"
@@ -23,6 +24,9 @@ import (
 type Program struct {
 	Build    trust.Digest // of the executable
 	Settings trust.Digest // of the effective configuration
+
+	// Keys are what the parts of one process share; nil: nothing is shared.
+	Keys *ledger.Keys
 }
 
 // program is what a member runs in this process. Tools is the digest of what the
@@ -39,7 +43,7 @@ func program(build, tools trust.Digest, id trust.Identity) Program {
 func Enforcer(conn *streams.Conn, m *fabric.Member, p Program, log *slog.Logger) (*enforcer.Enforcer, error) {
 	return enforcer.New(enforcer.Config{
 		Conn: conn, Ledger: m.Bundle.Ledger, ID: m.ID, Key: m.Key, Credential: m.Credential, Logger: log,
-		Sealing: m.Sealing, Build: p.Build, Settings: p.Settings,
+		Sealing: m.Sealing, Build: p.Build, Settings: p.Settings, Keys: p.Keys,
 	})
 }
 
@@ -47,7 +51,7 @@ func Enforcer(conn *streams.Conn, m *fabric.Member, p Program, log *slog.Logger)
 func Sentinel(conn *streams.Conn, m *fabric.Member, p Program, log *slog.Logger) (*sentinel.Sentinel, error) {
 	return sentinel.New(sentinel.Config{
 		Conn: conn, Ledger: m.Bundle.Ledger, ID: m.ID, Key: m.Key, Credential: m.Credential, Logger: log,
-		Build: p.Build, Settings: p.Settings,
+		Build: p.Build, Settings: p.Settings, Keys: p.Keys,
 	})
 }
 
@@ -55,7 +59,7 @@ func Sentinel(conn *streams.Conn, m *fabric.Member, p Program, log *slog.Logger)
 func Auditor(conn *streams.Conn, m *fabric.Member, p Program, log *slog.Logger) (*auditor.Auditor, error) {
 	return auditor.New(auditor.Config{
 		Conn: conn, Ledger: m.Bundle.Ledger, ID: m.ID, Key: m.Key, Credential: m.Credential, Logger: log,
-		Build: p.Build, Settings: p.Settings,
+		Build: p.Build, Settings: p.Settings, Keys: p.Keys,
 	})
 }
 
@@ -72,7 +76,7 @@ func Recorder(conn *streams.Conn, m *fabric.Member, p Program, e fabric.Evidence
 	}
 	return recorder.New(recorder.Config{
 		Conn: conn, Ledger: m.Bundle.Ledger, ID: m.ID, Key: m.Key, Credential: m.Credential, LogKeys: keys, Dir: dir, Logger: log,
-		Build: p.Build, Settings: p.Settings, Witnesses: witnesses, Listen: e.Listen,
+		Build: p.Build, Settings: p.Settings, Keys: p.Keys, Witnesses: witnesses, Listen: e.Listen,
 	})
 }
 
@@ -96,7 +100,7 @@ type Hands struct {
 func Executor(conn *streams.Conn, m *fabric.Member, p Program, h Hands, log *slog.Logger) (*executor.Executor, error) {
 	return executor.New(executor.Config{
 		Conn: conn, Ledger: m.Bundle.Ledger, ID: m.ID, Key: m.Key, Credential: m.Credential, Logger: log,
-		Handlers: h.Handlers, Mark: h.Mark, Brake: h.Brake, Sealing: m.Sealing, Build: p.Build, Settings: p.Settings,
+		Handlers: h.Handlers, Mark: h.Mark, Brake: h.Brake, Sealing: m.Sealing, Build: p.Build, Settings: p.Settings, Keys: p.Keys,
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/portcullis-dev/portcullis/agent"
 	"github.com/portcullis-dev/portcullis/auditor"
+	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/enforcer"
 	"github.com/portcullis-dev/portcullis/executor"
@@ -49,6 +50,7 @@ type Zone struct {
 	cfg   Config
 	at    Broker
 	brake *fabric.Brake
+	keys  *ledger.Keys // of all parts: what one of them signed, no other checks
 
 	mu      sync.Mutex
 	members map[trust.Identity]*member
@@ -100,7 +102,7 @@ func Join(cfg Config, at Broker) (*Zone, error) {
 }
 
 func newZone(cfg Config, at Broker) *Zone {
-	return &Zone{cfg: cfg, at: at, brake: cfg.Fabric.Brake(), members: make(map[trust.Identity]*member), failed: make(chan error, 1)}
+	return &Zone{cfg: cfg, at: at, brake: cfg.Fabric.Brake(), keys: ledger.NewKeys(), members: make(map[trust.Identity]*member), failed: make(chan error, 1)}
 }
 
 // Broker is the zone's broker.
@@ -205,7 +207,11 @@ func (z *Zone) prepare(one *member, m *fabric.Member, log *slog.Logger) (run fun
 	}
 }
 
-func (z *Zone) program(m *fabric.Member) Program { return program(z.cfg.Build, z.cfg.Tools, m.ID) }
+func (z *Zone) program(m *fabric.Member) Program {
+	p := program(z.cfg.Build, z.cfg.Tools, m.ID)
+	p.Keys = z.keys
+	return p
+}
 
 func (z *Zone) prepareRecorder(one *member, m *fabric.Member, log *slog.Logger) (run func(context.Context) error, err error) {
 	e, err := z.evidence(m.ID.Name)

@@ -12,16 +12,18 @@ import (
 // Keys lets Parse check signatures ahead of the fold. It maps key ids to the
 // keys that they are the digest of, so an entry is true regardless of whose key
 // it is and where on the ledger it was introduced. It also remembers envelopes
-// that this very process signed. It holds successes only, and is safe for
+// that this very process signed, so that none of its parts needs to check them: parts
+// of one process may share one. It holds successes only, and is safe for
 // concurrent use. A nil or zero Keys knows nothing, and every signature waits
 // for the fold.
 type Keys struct {
 	known sync.Map // trust.KeyID → trust.PublicKey
 	early atomic.Int64
 
-	mu      sync.Mutex
-	vouched map[trust.Digest]bool // made when first needed
-	order   []trust.Digest        // oldest first
+	vouching atomic.Bool // something was vouched for
+	mu       sync.Mutex
+	vouched  map[trust.Digest]bool // guarded by mu; made when first needed
+	order    []trust.Digest        // guarded by mu; oldest first
 }
 
 const maxVouched = 4096
@@ -88,6 +90,7 @@ func (k *Keys) Vouch(data []byte) {
 		k.vouched = make(map[trust.Digest]bool)
 	}
 	k.vouched[d] = true
+	k.vouching.Store(true)
 	k.order = append(k.order, d)
 	if len(k.order) > maxVouched {
 		delete(k.vouched, k.order[0])
@@ -96,7 +99,11 @@ func (k *Keys) Vouch(data []byte) {
 }
 
 func (k *Keys) isVouched(data []byte) bool {
+	if !k.vouching.Load() {
+		return false
+	}
+	d := trust.DigestOf(data)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return len(k.vouched) > 0 && k.vouched[trust.DigestOf(data)]
+	return k.vouched[d]
 }

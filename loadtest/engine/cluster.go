@@ -93,7 +93,7 @@ func (c cluster) run(ctx context.Context, f *fabric.Fabric, log *slog.Logger) (*
 	ready := make(chan struct{}, len(c.urls))
 	for i := range c.urls {
 		cfg := streams.RunConfig{
-			Logger: log, Limits: wide(), Text: func() (string, error) { return c.text(f, i+1) },
+			Logger: log, Limits: Wide(), Text: func() (string, error) { return c.text(f, i+1) },
 			Ready: func(string, string) error { ready <- struct{}{}; return nil },
 		}
 		s.running.Go(func() {

@@ -7,9 +7,9 @@ import (
 	"github.com/portcullis-dev/portcullis/streams/door"
 )
 
-// wide are limits that no agent of a load reaches: what is measured is the zone,
+// Wide are limits that no agent of a load reaches: what is measured is the zone,
 // and not the door before it. Package flood measures that.
-func wide() door.Limits {
+func Wide() door.Limits {
 	l := door.DefaultLimits
 	l.Bytes, l.Messages, l.Intents = math.MaxInt32, math.MaxInt32, math.MaxInt32
 	return l
@@ -17,7 +17,7 @@ func wide() door.Limits {
 
 // wideFlags say the same to a broker's process.
 func wideFlags() []string {
-	l := wide()
+	l := Wide()
 	return []string{
 		"--agent-bytes", strconv.Itoa(l.Bytes), "--agent-messages", strconv.Itoa(l.Messages), "--agent-intents", strconv.Itoa(l.Intents),
 	}

@@ -54,7 +54,7 @@ func startTogether(ctx context.Context, f *fabric.Fabric, p Params, at cluster, 
 		return nil, err
 	}
 	t := &together{}
-	cfg := zone.Config{Fabric: f, Logger: log, Port: -1, Limits: wide(), Handlers: p.Cost.Handlers, Tools: p.Cost.Digest()}
+	cfg := zone.Config{Fabric: f, Logger: log, Port: -1, Limits: Wide(), Handlers: p.Cost.Handlers, Tools: p.Cost.Digest()}
 	err = as(ctx, roleBroker, func(ctx context.Context) (err error) {
 		if p.Replicas > 1 {
 			return t.cluster(ctx, cfg, at)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/fabric"
+	"github.com/portcullis-dev/portcullis/loadtest/engine"
 	"github.com/portcullis-dev/portcullis/schemas"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 	"github.com/portcullis-dev/portcullis/streams"
@@ -60,7 +61,7 @@ func openCourt(ctx context.Context, dir string, t *Task, relaxed bool, outstandi
 		}
 	}()
 	log := slog.New(slog.DiscardHandler)
-	if c.zone, err = zone.Open(ctx, zone.Config{Fabric: f, Logger: log, Port: -1}); err != nil {
+	if c.zone, err = zone.Open(ctx, zone.Config{Fabric: f, Logger: log, Port: -1, Limits: engine.Wide()}); err != nil {
 		return nil, err
 	}
 	c.close = append(c.close, c.zone.Close)
