@@ -32,6 +32,14 @@ type Request struct {
 	TraceParent string          // W3C Trace Context
 	TraceState  string
 
+	// Definition is the digest of the tool's definition that the agent was shown,
+	// for tools whose definition the release pins; zero for others.
+	Definition trust.Digest
+
+	// Proposing, if set, is told the intent's digest before the intent is sent, and
+	// must return soon.
+	Proposing func(intent trust.Digest)
+
 	// Seal, if set, is a sealing key of the release: the arguments go sealed to it,
 	// for enforcers and executors alone to read.
 	Seal trust.SealTo
@@ -93,6 +101,9 @@ func (s *Session) propose(r Request) (*waiting, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r.Proposing != nil {
+		r.Proposing(digest)
+	}
 	s.sequence++
 	s.previous = digest[:]
 	s.a.send(item, wait)
@@ -116,6 +127,9 @@ func (s *Session) encode(r Request) (item []byte, deadline time.Time, err error)
 	}
 	if err := s.argue(in, r.Seal); err != nil {
 		return nil, time.Time{}, err
+	}
+	if !r.Definition.IsZero() {
+		in.DefinitionDigest = r.Definition[:]
 	}
 	for _, p := range r.Parents {
 		in.Parents = append(in.Parents, p[:])

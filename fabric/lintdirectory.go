@@ -1,6 +1,7 @@
 package fabric
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"slices"
 
@@ -15,6 +16,7 @@ func (s *ReleaseSource) directoryFindings(release *pb.Release) []Finding {
 	l := &directoryLinter{source: s, release: release}
 	l.sentinel()
 	l.served()
+	l.definitions()
 	l.agents()
 	l.others()
 	return l.found
@@ -46,6 +48,16 @@ func (l *directoryLinter) served() {
 		}
 		if !slices.ContainsFunc(l.release.GetDirectory(), serves) {
 			l.find(policy.SeverityWarning, "tool.unserved", fmt.Sprintf("tools[%d]", i), "give it to an executor in directory.yaml", "no executor serves tool %s: what is allowed expires", t.GetName())
+		}
+	}
+}
+
+// definitions demands that what pins a tool's definition is a digest: nothing
+// else is ever equal to one.
+func (l *directoryLinter) definitions() {
+	for i, t := range l.release.GetTools() {
+		if n := len(t.GetDefinitionDigest()); n != 0 && n != sha256.Size {
+			l.find(policy.SeverityError, "tool.definition", fmt.Sprintf("tools[%d].definition_digest", i), "write the 64 hexadecimal digits that portcullis mcp pin prints", "tool %s: a definition's digest has %d bytes, this has %d", t.GetName(), sha256.Size, n)
 		}
 	}
 }

@@ -70,6 +70,13 @@ var decoders = map[string]string{
 	"fabric.decodeJSON":                      "fabric.FuzzDataFolder",
 	"fabric.parseCerts":                      "fabric.FuzzDataFolder",
 	"fabric.readNKeySeed":                    "fabric.FuzzDataFolder",
+	"gateway/mcp.ReadListing":                "gateway/mcp.FuzzListing",
+	"gateway/mcp.pinArgument":                "gateway/mcp.FuzzListing",
+	"gateway/mcp.pinTool":                    "gateway/mcp.FuzzListing",
+	"gateway/mcp/jsonrpc.Canonical":          "gateway/mcp/jsonrpc.FuzzMessage",
+	"gateway/mcp/jsonrpc.Object":             "gateway/mcp/jsonrpc.FuzzMessage",
+	"gateway/mcp/jsonrpc.Text":               "gateway/mcp/jsonrpc.FuzzMessage",
+	"gateway/mcp/jsonrpc.check":              "gateway/mcp/jsonrpc.FuzzMessage",
 	"recorder.conflictOf":                    "recorder.FuzzWitnessAnswer",
 	"recorder.verified":                      "recorder.FuzzWitnessAnswer",
 	"recorder/tiles.Folder.Open":             "recorder/tiles.FuzzFolder",
@@ -111,7 +118,7 @@ var primitives = map[string][]string{
 
 // ownBytes read nothing but what this program has made in the same process or on
 // behalf of the same command, or run in tests alone.
-var ownBytes = []string{"loadtest", "story", "sim", "schemas/internal", "house"}
+var ownBytes = []string{"gateway/mcp/mcptest", "loadtest", "story", "sim", "schemas/internal", "house"}
 
 // fuzzTargets are the names of all fuzz targets, as dir.FuzzName.
 func fuzzTargets(sources []source) map[string]bool {

@@ -54,6 +54,7 @@ var reasonText = map[pb.Reason]string{
 	pb.Reason_REASON_APPROVAL_PENDING:     "A policy demands approval and it is not complete.",
 	pb.Reason_REASON_APPROVAL_REFUSED:     "An approver refused it.",
 	pb.Reason_REASON_ARGUMENTS_SEALED:     "The arguments are sealed to a key that the release does not list, or are not what was sealed to it.",
+	pb.Reason_REASON_TOOL_DEFINITION:      "The agent was shown another definition of the tool than the release pins.",
 	pb.Reason_REASON_CLAIM_UNDECIDED:      "No quorum of decisions on these bytes stands before the claim.",
 	pb.Reason_REASON_CLAIM_DENIED:         "The quorum's verdict is DENY.",
 	pb.Reason_REASON_CLAIM_STALE_EPOCH:    "The decision was made in another epoch.",

@@ -38,7 +38,7 @@ func soundIntent(m *pb.Intent) bool {
 		CheckName(m.GetTool()) == nil && short(m.GetAction(), 1, 128) && short(m.GetResource(), 0, 2048) &&
 		len(m.GetArguments()) <= 61440 && len(m.GetArgumentsDigest()) == 32 && len(m.GetContext()) <= 8192 &&
 		soundTime(m.GetDeadline()) && short(m.GetTraceParent(), 0, 55) && short(m.GetTraceState(), 0, 512) &&
-		m.GetSealed() == nil // sealed ones are rare
+		len(m.GetDefinitionDigest()) <= 32 && m.GetSealed() == nil // sealed ones are rare
 }
 
 func soundDecision(m *pb.Decision) bool {

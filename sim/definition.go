@@ -107,6 +107,7 @@ func (h *History) judge(a *Asked, refuse func(bad bool, why string)) {
 	refuse(left > maxDeadline, "its deadline is too far")
 	refuse(h.Halted(a.Agent, in.GetSession(), in.GetTool()), "halted")
 	refuse(in.GetTool() != in.GetAction() || !h.mayUse(a.name, in.GetTool()), "not a tool of this agent's")
+	refuse(len(in.GetDefinitionDigest()) > 0, "a definition where none is pinned")
 	amount, ok := amountOf(in)
 	refuse(!ok, "arguments of a wrong type")
 	refuse(amount == 77, "policy forbids it")

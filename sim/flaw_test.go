@@ -59,6 +59,7 @@ var flaws = []struct {
 	{"unknown tool", sim.IntentUnchecked(pb.Reason_REASON_TOOL_UNKNOWN), honest, is(sim.V7), 6},
 	{"forbidden tool", sim.IntentUnchecked(pb.Reason_REASON_TOOL_FORBIDDEN), honest, is(sim.V7), 22},
 	{"another action", sim.IntentUnchecked(pb.Reason_REASON_ACTION_MISMATCH), honest, is(sim.V7), 3},
+	{"another definition", sim.IntentUnchecked(pb.Reason_REASON_TOOL_DEFINITION), honest, is(sim.V7), 0},
 	{"limit", sim.IntentUnchecked(pb.Reason_REASON_LIMIT_EXCEEDED), honest, is(sim.V7), 0},
 	{"policy", sim.IntentUnchecked(pb.Reason_REASON_POLICY_FORBIDDEN), honest, is(sim.V7), 8},
 	{"arguments' type", sim.IntentUnchecked(pb.Reason_REASON_ARGUMENTS_INVALID), honest, is(sim.V7), 13},

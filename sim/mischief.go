@@ -44,6 +44,7 @@ var tricks = []trick{
 	{"an amount that policy forbids", true, func(_ *World, in *pb.Intent) { setArguments(in, `{"amount":77}`) }},
 	{"arguments of the wrong type", true, func(_ *World, in *pb.Intent) { setArguments(in, `{"amount":"1"}`) }},
 	{"other arguments than digested", true, func(_ *World, in *pb.Intent) { in.Arguments = []byte(`{"amount":2 }`) }},
+	{"a definition that nobody pinned", true, func(_ *World, in *pb.Intent) { in.DefinitionDigest = trusttest.Key("nothing").Public().Bytes() }},
 	{"a session more", true, func(w *World, in *pb.Intent) {
 		in.Session, in.Sequence, in.Previous = fmt.Sprintf("x%d", w.bob.made), 1, nil
 	}},

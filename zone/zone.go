@@ -133,14 +133,19 @@ func (z *Zone) Reload() error {
 var runs = []pb.Role{pb.Role_ROLE_EXECUTOR, pb.Role_ROLE_ENFORCER, pb.Role_ROLE_SENTINEL, pb.Role_ROLE_AUDITOR, pb.Role_ROLE_RECORDER}
 
 // StartAll starts everybody of the directory that a zone runs, whose folder is in
-// the fabric and that does not run here already.
+// the fabric and that does not run here already. Executors of gateways are left to
+// their gateways.
 func (z *Zone) StartAll(ctx context.Context) error {
 	participants, err := z.cfg.Fabric.Participants()
 	if err != nil {
 		return err
 	}
+	release, err := z.cfg.Fabric.Release()
+	if err != nil {
+		return err
+	}
 	for _, p := range participants {
-		if !slices.Contains(runs, p.Role) || slices.Contains(z.running(p.Role), p.Name) {
+		if !slices.Contains(runs, p.Role) || slices.Contains(z.running(p.Role), p.Name) || p.Role == pb.Role_ROLE_EXECUTOR && ofGateway(release, p.Name) {
 			continue
 		}
 		if err := z.Start(ctx, p.Role, p.Name); err != nil {

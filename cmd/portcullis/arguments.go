@@ -81,6 +81,11 @@ func typedArgument(t pb.AttributeType, value string) (any, error) {
 			return nil, fmt.Errorf("%q is not a set; write a JSON array", value)
 		}
 		return json.RawMessage(value), nil
+	case pb.AttributeType_ATTRIBUTE_TYPE_JSON:
+		if !json.Valid([]byte(value)) {
+			return nil, fmt.Errorf("%q is no JSON; write a JSON value", value)
+		}
+		return json.RawMessage(value), nil
 	case pb.AttributeType_ATTRIBUTE_TYPE_STRING, pb.AttributeType_ATTRIBUTE_TYPE_DECIMAL, pb.AttributeType_ATTRIBUTE_TYPE_UNSPECIFIED:
 		return value, nil
 	default:

@@ -123,6 +123,9 @@ func (f *field) parse(r *reader) (Value, error) {
 			return Value{}, fmt.Errorf("is wrong: %w", err)
 		}
 		return v, nil
+	case TypeJSON:
+		s, err := r.value()
+		return Value{kind: TypeJSON, text: s}, err
 	case TypeUndeclared:
 	}
 	return Value{}, fmt.Errorf("has no declared type")

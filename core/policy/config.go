@@ -18,6 +18,7 @@ const (
 	TypeStringSet       // [array of strings; order and repetition do not matter]
 	TypeLongSet         // [array of such numbers]
 	TypeDecimal         // [string such as "12.50": at most four places after the point]
+	TypeJSON            // [any value; policies see its text, as it was written, as a String]
 )
 
 // String returns the Cedar spelling of the type.
@@ -35,6 +36,8 @@ func (t Type) String() string {
 		return "Set<Long>"
 	case TypeDecimal:
 		return "decimal"
+	case TypeJSON:
+		return "JSON"
 	case TypeUndeclared:
 	}
 	return "undeclared"
@@ -47,7 +50,7 @@ type Attribute struct {
 	Type     Type
 	Required bool
 
-	MaxLength int      // bytes of a string or of each member of a set of strings; 0 means 65,536
+	MaxLength int      // bytes of a string, of each member of a set of strings or of a JSON value; 0 means 65,536
 	MaxItems  int      // members of a set as written; 0 means 1,024
 	Min, Max  *int64   // inclusive bounds of a Long or of each member of a set of Longs; nil means none
 	Enum      []string // the only strings allowed, when not empty

@@ -10,8 +10,7 @@ import (
 )
 
 // reader reads JSON (RFC 8259) strictly: no trailing comma, no leading zero, no
-// control character in a string, no lone surrogate. It never recurses, for the
-// declared types nest no deeper than an array in an object.
+// control character in a string, no lone surrogate. It never recurses.
 type reader struct {
 	raw string
 	pos int

@@ -160,14 +160,14 @@ func newField(where string, a Attribute, fs *findings) (field, bool) {
 	wrong := func(code, mend, what string) {
 		fs.registry(code, mend, "%s: attribute %.60q %s", where, a.Name, what)
 	}
-	text := a.Type == TypeString || a.Type == TypeStringSet
+	text := a.Type == TypeString || a.Type == TypeStringSet || a.Type == TypeJSON
 	number := a.Type == TypeLong || a.Type == TypeLongSet
 	set := a.Type == TypeStringSet || a.Type == TypeLongSet
 	switch {
 	case !validName(a.Name):
 		wrong("attribute.name", "use 1 to 128 letters, digits, '_', '-' or '.', starting with a letter or '_'", "is not a usable name")
-	case a.Type == TypeUndeclared || a.Type > TypeDecimal:
-		wrong("attribute.type", "declare one of String, Long, Bool, Set<String>, Set<Long>, decimal", "has no type")
+	case a.Type == TypeUndeclared || a.Type > TypeJSON:
+		wrong("attribute.type", "declare one of String, Long, Bool, Set<String>, Set<Long>, decimal, JSON", "has no type")
 	case a.MaxLength < 0 || a.MaxLength > defaultMaxLength || (a.MaxLength != 0 && !text):
 		wrong("attribute.bounds", "lengths belong to strings, from 1 to 65536", "has an unusable MaxLength")
 	case a.MaxItems < 0 || a.MaxItems > defaultMaxItems || (a.MaxItems != 0 && !set):

@@ -82,7 +82,7 @@ func (t Type) schema() schemaast.IsType {
 		return schemaast.Set(schemaast.Long())
 	case TypeDecimal:
 		return schemaast.Decimal()
-	case TypeString, TypeUndeclared: // newField lets no undeclared type through
+	case TypeString, TypeJSON, TypeUndeclared: // newField lets no undeclared type through
 	}
 	return schemaast.String()
 }

@@ -58,7 +58,7 @@ func DecimalValue(text string) (Value, error) {
 // cedar returns the value as Cedar sees it. The zero Value has none.
 func (v Value) cedar() types.Value {
 	switch v.kind {
-	case TypeString:
+	case TypeString, TypeJSON:
 		return types.String(v.text)
 	case TypeLong:
 		return types.Long(v.number)
@@ -90,7 +90,7 @@ func (f *field) admits(v Value) error {
 		return fmt.Errorf("is %s, and %s is declared", v.kind, f.kind)
 	}
 	switch v.kind {
-	case TypeString:
+	case TypeString, TypeJSON:
 		return f.admitsText(v.text)
 	case TypeLong:
 		return f.admitsNumber(v.number)

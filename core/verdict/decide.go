@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"slices"
@@ -139,6 +140,8 @@ func (c *deciding) checkContent() {
 	}
 	c.d.Tool = tool.GetName()
 	c.denyIf(in.GetAction() != governance.ToolAction(tool), pb.Reason_REASON_ACTION_MISMATCH)
+	// What the agent believes a tool to be is what the governors signed, or nothing.
+	c.denyIf(!bytes.Equal(in.GetDefinitionDigest(), tool.GetDefinitionDigest()), pb.Reason_REASON_TOOL_DEFINITION)
 	c.checkAuthority()
 }
 

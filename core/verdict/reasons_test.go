@@ -30,6 +30,7 @@ const (
 	credentialExpired   = pb.Reason_REASON_CREDENTIAL_EXPIRED
 	buildUnattested     = pb.Reason_REASON_BUILD_UNATTESTED
 	toolUnknown         = pb.Reason_REASON_TOOL_UNKNOWN
+	toolDefinition      = pb.Reason_REASON_TOOL_DEFINITION
 	toolForbidden       = pb.Reason_REASON_TOOL_FORBIDDEN
 	actionMismatch      = pb.Reason_REASON_ACTION_MISMATCH
 	sessionGap          = pb.Reason_REASON_SESSION_GAP
@@ -49,6 +50,16 @@ const (
 	approvalPending     = pb.Reason_REASON_APPROVAL_PENDING
 	approvalRefused     = pb.Reason_REASON_APPROVAL_REFUSED
 )
+
+var pinnedDefinition = trust.DigestOf([]byte("a tool's definition"))
+
+func pinned(p *pb.Release) { pinAll(p, pinnedDefinition[:]) }
+
+func pinAll(p *pb.Release, definition []byte) {
+	for _, t := range p.GetTools() {
+		t.DefinitionDigest = definition
+	}
+}
 
 // reasonCases are intents that are denied for exactly the reasons that they
 // name, by a real fold of real records.
@@ -146,6 +157,21 @@ var reasonCases = []struct {
 	{"action of another tool", nil, func(w *world) *pb.Decision {
 		return w.ask(w.alice, func(in *pb.Intent) { in.Action = "pay" })
 	}, []pb.Reason{actionMismatch}},
+	{"the definition that is pinned", []func(*pb.Release){pinned}, func(w *world) *pb.Decision {
+		return w.ask(w.alice, func(in *pb.Intent) { in.DefinitionDigest = pinnedDefinition[:] })
+	}, nil},
+	{"another definition than is pinned", []func(*pb.Release){pinned}, func(w *world) *pb.Decision {
+		return w.ask(w.alice, func(in *pb.Intent) { in.DefinitionDigest = make([]byte, 32) })
+	}, []pb.Reason{toolDefinition}},
+	{"no definition where one is pinned", []func(*pb.Release){pinned}, func(w *world) *pb.Decision {
+		return w.ask(w.alice)
+	}, []pb.Reason{toolDefinition}},
+	{"a definition where none is pinned", nil, func(w *world) *pb.Decision {
+		return w.ask(w.alice, func(in *pb.Intent) { in.DefinitionDigest = pinnedDefinition[:] })
+	}, []pb.Reason{toolDefinition}},
+	{"a pin that is no digest, and its like", []func(*pb.Release){func(p *pb.Release) { pinAll(p, pinnedDefinition[:4]) }}, func(w *world) *pb.Decision {
+		return w.ask(w.alice, func(in *pb.Intent) { in.DefinitionDigest = pinnedDefinition[:] })
+	}, []pb.Reason{toolDefinition}},
 
 	{"sequence left out", nil, func(w *world) *pb.Decision {
 		w.ask(w.alice)

@@ -123,6 +123,7 @@ var policyTypes = map[pb.AttributeType]policy.Type{
 	pb.AttributeType_ATTRIBUTE_TYPE_STRING_SET: policy.TypeStringSet,
 	pb.AttributeType_ATTRIBUTE_TYPE_LONG_SET:   policy.TypeLongSet,
 	pb.AttributeType_ATTRIBUTE_TYPE_DECIMAL:    policy.TypeDecimal,
+	pb.AttributeType_ATTRIBUTE_TYPE_JSON:       policy.TypeJSON,
 }
 
 func attributes(in []*pb.Attribute) []policy.Attribute {

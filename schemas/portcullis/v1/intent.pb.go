@@ -59,9 +59,12 @@ type Intent struct {
 	TraceState  string `protobuf:"bytes,16,opt,name=trace_state,json=traceState,proto3" json:"trace_state,omitempty"`
 	// The arguments, sealed, instead of `arguments`: one of the two must be there,
 	// which readers check (core/verdict).
-	Sealed        *Sealed `protobuf:"bytes,17,opt,name=sealed,proto3" json:"sealed,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Sealed *Sealed `protobuf:"bytes,17,opt,name=sealed,proto3" json:"sealed,omitempty"`
+	// SHA-256 of the tool's definition as the upstream gave it to the agent; empty
+	// for tools without one. It must be what the registry says of the tool.
+	DefinitionDigest []byte `protobuf:"bytes,18,opt,name=definition_digest,json=definitionDigest,proto3" json:"definition_digest,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Intent) Reset() {
@@ -209,6 +212,13 @@ func (x *Intent) GetTraceState() string {
 func (x *Intent) GetSealed() *Sealed {
 	if x != nil {
 		return x.Sealed
+	}
+	return nil
+}
+
+func (x *Intent) GetDefinitionDigest() []byte {
+	if x != nil {
+		return x.DefinitionDigest
 	}
 	return nil
 }
@@ -365,7 +375,7 @@ var File_portcullis_v1_intent_proto protoreflect.FileDescriptor
 
 const file_portcullis_v1_intent_proto_rawDesc = "" +
 	"\n" +
-	"\x1aportcullis/v1/intent.proto\x12\rportcullis.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf4\x05\n" +
+	"\x1aportcullis/v1/intent.proto\x12\rportcullis.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xaa\x06\n" +
 	"\x06Intent\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\fB\a\xbaH\x04z\x02h\x10R\x02id\x12 \n" +
 	"\x05agent\x18\x02 \x01(\tB\n" +
@@ -389,7 +399,8 @@ const file_portcullis_v1_intent_proto_rawDesc = "" +
 	"\ftrace_parent\x18\x0f \x01(\tB\a\xbaH\x04r\x02\x187R\vtraceParent\x12)\n" +
 	"\vtrace_state\x18\x10 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\n" +
 	"traceState\x12-\n" +
-	"\x06sealed\x18\x11 \x01(\v2\x15.portcullis.v1.SealedR\x06sealed\"h\n" +
+	"\x06sealed\x18\x11 \x01(\v2\x15.portcullis.v1.SealedR\x06sealed\x124\n" +
+	"\x11definition_digest\x18\x12 \x01(\fB\a\xbaH\x04z\x02\x18 R\x10definitionDigest\"h\n" +
 	"\x06Sealed\x12=\n" +
 	"\x03key\x18\x01 \x01(\tB+\xbaH(r&2$^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x03key\x12\x1f\n" +
 	"\x04data\x18\x02 \x01(\fB\v\xbaH\bz\x06\x10R\x18\x80\xe0\x03R\x04data\"\xa8\x02\n" +

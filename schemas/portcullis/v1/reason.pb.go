@@ -128,6 +128,8 @@ const (
 	// The arguments are sealed to a key that the release does not list, or are not
 	// what was sealed to it.
 	Reason_REASON_ARGUMENTS_SEALED Reason = 61
+	// The agent was shown another definition of the tool than the release pins.
+	Reason_REASON_TOOL_DEFINITION Reason = 62
 	// No quorum of decisions on these bytes stands before the claim.
 	Reason_REASON_CLAIM_UNDECIDED Reason = 80
 	// The quorum's verdict is DENY.
@@ -226,6 +228,7 @@ var (
 		59:  "REASON_APPROVAL_PENDING",
 		60:  "REASON_APPROVAL_REFUSED",
 		61:  "REASON_ARGUMENTS_SEALED",
+		62:  "REASON_TOOL_DEFINITION",
 		80:  "REASON_CLAIM_UNDECIDED",
 		81:  "REASON_CLAIM_DENIED",
 		82:  "REASON_CLAIM_STALE_EPOCH",
@@ -300,6 +303,7 @@ var (
 		"REASON_APPROVAL_PENDING":     59,
 		"REASON_APPROVAL_REFUSED":     60,
 		"REASON_ARGUMENTS_SEALED":     61,
+		"REASON_TOOL_DEFINITION":      62,
 		"REASON_CLAIM_UNDECIDED":      80,
 		"REASON_CLAIM_DENIED":         81,
 		"REASON_CLAIM_STALE_EPOCH":    82,
@@ -355,7 +359,7 @@ var File_portcullis_v1_reason_proto protoreflect.FileDescriptor
 
 const file_portcullis_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1aportcullis/v1/reason.proto\x12\rportcullis.v1*\x8b\x0f\n" +
+	"\x1aportcullis/v1/reason.proto\x12\rportcullis.v1*\xa7\x0f\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14REASON_NOISE_SUBJECT\x10\x01\x12\x19\n" +
@@ -409,6 +413,7 @@ const file_portcullis_v1_reason_proto_rawDesc = "" +
 	"\x17REASON_APPROVAL_PENDING\x10;\x12\x1b\n" +
 	"\x17REASON_APPROVAL_REFUSED\x10<\x12\x1b\n" +
 	"\x17REASON_ARGUMENTS_SEALED\x10=\x12\x1a\n" +
+	"\x16REASON_TOOL_DEFINITION\x10>\x12\x1a\n" +
 	"\x16REASON_CLAIM_UNDECIDED\x10P\x12\x17\n" +
 	"\x13REASON_CLAIM_DENIED\x10Q\x12\x1c\n" +
 	"\x18REASON_CLAIM_STALE_EPOCH\x10R\x12\x18\n" +

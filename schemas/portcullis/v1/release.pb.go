@@ -205,6 +205,8 @@ const (
 	AttributeType_ATTRIBUTE_TYPE_LONG_SET    AttributeType = 5
 	// A JSON string such as "12.5", at most four decimals.
 	AttributeType_ATTRIBUTE_TYPE_DECIMAL AttributeType = 6
+	// Any JSON value; policies see its text as it was written.
+	AttributeType_ATTRIBUTE_TYPE_JSON AttributeType = 7
 )
 
 // Enum value maps for AttributeType.
@@ -217,6 +219,7 @@ var (
 		4: "ATTRIBUTE_TYPE_STRING_SET",
 		5: "ATTRIBUTE_TYPE_LONG_SET",
 		6: "ATTRIBUTE_TYPE_DECIMAL",
+		7: "ATTRIBUTE_TYPE_JSON",
 	}
 	AttributeType_value = map[string]int32{
 		"ATTRIBUTE_TYPE_UNSPECIFIED": 0,
@@ -226,6 +229,7 @@ var (
 		"ATTRIBUTE_TYPE_STRING_SET":  4,
 		"ATTRIBUTE_TYPE_LONG_SET":    5,
 		"ATTRIBUTE_TYPE_DECIMAL":     6,
+		"ATTRIBUTE_TYPE_JSON":        7,
 	}
 )
 
@@ -1098,7 +1102,8 @@ type Tool struct {
 	Description  string       `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
 	Arguments    []*Attribute `protobuf:"bytes,5,rep,name=arguments,proto3" json:"arguments,omitempty"`
 	Environment  []*Attribute `protobuf:"bytes,6,rep,name=environment,proto3" json:"environment,omitempty"`
-	// SHA-256 of the upstream's definition of the tool, where there is one.
+	// SHA-256 of the upstream's definition of the tool, where there is one: 32 bytes
+	// or none. Intents must name the same one.
 	DefinitionDigest []byte `protobuf:"bytes,7,opt,name=definition_digest,json=definitionDigest,proto3" json:"definition_digest,omitempty"`
 	// How long one action may run; the deadline if absent.
 	RunLimit      *durationpb.Duration `protobuf:"bytes,8,opt,name=run_limit,json=runLimit,proto3" json:"run_limit,omitempty"`
@@ -1802,7 +1807,7 @@ const file_portcullis_v1_release_proto_rawDesc = "" +
 	"\x0fLogKeyAlgorithm\x12!\n" +
 	"\x1dLOG_KEY_ALGORITHM_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19LOG_KEY_ALGORITHM_ED25519\x10\x01\x12\x1f\n" +
-	"\x1bLOG_KEY_ALGORITHM_ML_DSA_44\x10\x02*\xd4\x01\n" +
+	"\x1bLOG_KEY_ALGORITHM_ML_DSA_44\x10\x02*\xed\x01\n" +
 	"\rAttributeType\x12\x1e\n" +
 	"\x1aATTRIBUTE_TYPE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15ATTRIBUTE_TYPE_STRING\x10\x01\x12\x17\n" +
@@ -1810,7 +1815,8 @@ const file_portcullis_v1_release_proto_rawDesc = "" +
 	"\x13ATTRIBUTE_TYPE_BOOL\x10\x03\x12\x1d\n" +
 	"\x19ATTRIBUTE_TYPE_STRING_SET\x10\x04\x12\x1b\n" +
 	"\x17ATTRIBUTE_TYPE_LONG_SET\x10\x05\x12\x1a\n" +
-	"\x16ATTRIBUTE_TYPE_DECIMAL\x10\x06*e\n" +
+	"\x16ATTRIBUTE_TYPE_DECIMAL\x10\x06\x12\x17\n" +
+	"\x13ATTRIBUTE_TYPE_JSON\x10\a*e\n" +
 	"\bLimitKey\x12\x19\n" +
 	"\x15LIMIT_KEY_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fLIMIT_KEY_AGENT\x10\x01\x12\x12\n" +

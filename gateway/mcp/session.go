@@ -1,0 +1,294 @@
+package mcp
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/portcullis-dev/portcullis/agent"
+	"github.com/portcullis-dev/portcullis/core/trust"
+	"github.com/portcullis-dev/portcullis/gateway/mcp/jsonrpc"
+)
+
+// Refusals says how a call that is not let through is answered.
+type Refusals int
+
+// The ways to answer it.
+const (
+	RefuseWithError  Refusals = iota // a JSON-RPC error, code -32001
+	RefuseWithResult                 // a result with isError, which models are shown
+)
+
+// Config is what a gateway needs. All fields are required but those that say
+// otherwise.
+type Config struct {
+	Agent  *agent.Agent
+	Desk   *Desk
+	Server string // the server's name: tools are <Server>-<tool> in the release
+	Book   Book   // what the release says of tools
+	Logger *slog.Logger
+
+	Refusals Refusals
+	Resource string        // the argument that names what is acted upon; "" means none: the resource is Server
+	ShowAll  bool          // lists show tools that could not be called as well
+	Timeout  time.Duration // of a call, until its intent's deadline; 0 means 30 s
+}
+
+// Book says what the release in force holds about a tool, as far as the gateway
+// knows it. It decides nothing: enforcers do.
+type Book interface {
+	// Pinned is the digest of the definition that is pinned, zero if there is none.
+	Pinned(tool string) trust.Digest
+	// Usable reports whether the agent may ask for the tool at all.
+	Usable(tool string) bool
+}
+
+const defaultTimeout = 30 * time.Second
+
+// Gateway makes sessions. Safe for concurrent use.
+type Gateway struct{ cfg Config }
+
+// New prepares a gateway.
+func New(cfg Config) (*Gateway, error) {
+	if cfg.Agent == nil || cfg.Desk == nil || cfg.Server == "" || cfg.Book == nil || cfg.Logger == nil {
+		return nil, errors.New("mcp: Agent, Desk, Server, Book and Logger are required")
+	}
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = defaultTimeout
+	}
+	return &Gateway{cfg: cfg}, nil
+}
+
+// Session is a session of MCP, and of the ledger. Safe for concurrent use.
+type Session struct {
+	cfg   Config
+	chain *agent.Session
+	defs  *definitions
+
+	mu    sync.Mutex
+	calls map[string]*call // by the client's id
+}
+
+// NewSession begins a session.
+func (g *Gateway) NewSession() (*Session, error) {
+	chain, err := g.cfg.Agent.NewSession()
+	if err != nil {
+		return nil, err
+	}
+	return &Session{cfg: g.cfg, chain: chain, defs: newDefinitions(), calls: map[string]*call{}}, nil
+}
+
+// Name is the session's name on the ledger.
+func (s *Session) Name() string { return s.chain.Name() }
+
+// Peer is the two ends that a call has, for as long as it lasts.
+type Peer interface {
+	// Forward sends the call to the server and waits for its answer. It is called at
+	// most once. An error that wraps ErrNotForwarded says that nothing was sent.
+	Forward(ctx context.Context, call jsonrpc.Message) (answer jsonrpc.Message, err error)
+	// List asks the server for one page of its tools.
+	List(ctx context.Context, cursor string) (Listing, error)
+	// Pending tells the client that people are asked. It may ask the user whether to
+	// wait on: giveUp ends the wait. It must return soon.
+	Pending(why *agent.Refused, giveUp func())
+}
+
+// maxCalls bounds the calls of one session that are on their way.
+const maxCalls = 64
+
+// Call takes a tools/call and returns what the client is to be told: the server's
+// answer as it was sent, or a refusal; nil for a call that the client gave up.
+func (s *Session) Call(ctx context.Context, m jsonrpc.Message, peer Peer) []byte {
+	r, err := readCall(m)
+	if err != nil {
+		return jsonrpc.Refusal(m.ID, err)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	c := &call{request: r, peer: peer, stop: stop, ended: make(chan struct{})}
+	if err := s.enter(c); err != nil {
+		return jsonrpc.Refusal(m.ID, err)
+	}
+	defer s.leave(c)
+	if err := s.learn(ctx, peer); err != nil {
+		return s.refusal(m.ID, fmt.Errorf("the server's tools could not be listed, so nothing was proposed: %w", err))
+	}
+	reply := s.propose(ctx, c)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over {
+		return nil
+	}
+	return reply
+}
+
+// propose asks for the call and waits. The server's answer, if there is one,
+// counts whatever became of the records about it: the client must learn of what
+// was done.
+func (s *Session) propose(ctx context.Context, c *call) []byte {
+	tool := ToolName(s.cfg.Server, c.name)
+	c.now = func() trust.Digest { return s.defs.of(c.name, s.cfg.Book.Pinned(tool)) }
+	c.definition = c.now()
+	if pinned := s.cfg.Book.Pinned(tool); !pinned.IsZero() && pinned != c.definition {
+		s.cfg.Logger.Error("a tool's definition is not the one that the release pins: the call will be denied",
+			"tool", tool, "pinned", pinned, "shown", c.definition, "session", s.Name())
+	}
+	_, err := s.chain.Propose(ctx, agent.Request{
+		Tool: tool, Resource: s.resource(c), Arguments: c.arguments, Timeout: s.cfg.Timeout,
+		TraceParent: c.parent, TraceState: c.state, Definition: c.definition,
+		Proposing: func(intent trust.Digest) {
+			c.mu.Lock()
+			c.intent = intent
+			c.mu.Unlock()
+			s.cfg.Desk.expect(intent, c)
+		},
+		Pending: func(why *agent.Refused) { c.peer.Pending(why, c.stop) },
+	})
+	c.mu.Lock()
+	intent := c.intent
+	c.mu.Unlock()
+	s.cfg.Desk.forget(intent)
+	if answer := c.answered(); answer != nil {
+		return answer.Raw
+	}
+	return s.refusal(c.message.ID, err)
+}
+
+// resource is what the call acts upon, as policies see it.
+func (s *Session) resource(c *call) string {
+	if s.cfg.Resource != "" {
+		members, err := jsonrpc.Object(c.arguments)
+		if text, _ := jsonrpc.Text(members[s.cfg.Resource]); err == nil && text != "" {
+			return text
+		}
+	}
+	return s.cfg.Server
+}
+
+// Cancel gives up a call of the client's. It reports whether there is one, and
+// whether it went to the server already, which must then be told.
+func (s *Session) Cancel(id json.RawMessage) (known, forwarded bool) {
+	s.mu.Lock()
+	c := s.calls[jsonrpc.Key(id)]
+	s.mu.Unlock()
+	if c == nil {
+		return false, false
+	}
+	forwarded = c.give()
+	if !forwarded {
+		c.stop()
+	}
+	return true, forwarded
+}
+
+func (s *Session) enter(c *call) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := jsonrpc.Key(c.message.ID)
+	switch {
+	case s.calls[key] != nil:
+		return &jsonrpc.Fault{Code: jsonrpc.CodeInvalidRequest, Text: "another call with this id is on its way"}
+	case len(s.calls) >= maxCalls:
+		return &jsonrpc.Fault{Code: jsonrpc.CodeInvalidRequest, Text: fmt.Sprintf("%d calls are on their way; wait for one of them", maxCalls)}
+	}
+	s.calls[key] = c
+	return nil
+}
+
+func (s *Session) leave(c *call) {
+	close(c.ended)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.calls, jsonrpc.Key(c.message.ID))
+}
+
+// maxPages bounds a list of tools.
+const maxPages = 64
+
+// learn asks the server for its tools, unless they are known.
+func (s *Session) learn(ctx context.Context, peer Peer) error {
+	if s.defs.known() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+	defer cancel()
+	var tools []Definition
+	cursor := ""
+	for range maxPages {
+		page, err := peer.List(ctx, cursor)
+		if err != nil {
+			return err
+		}
+		tools = append(tools, page.Tools...)
+		if len(tools) > maxListed {
+			return fmt.Errorf("mcp: the server lists more than %d tools", maxListed)
+		}
+		if cursor = page.Cursor; cursor == "" {
+			s.defs.all(tools)
+			return nil
+		}
+	}
+	return fmt.Errorf("mcp: the server's list of tools has more than %d pages", maxPages)
+}
+
+// Changed notes that the server announced another list of tools.
+func (s *Session) Changed() { s.defs.changed() }
+
+// Listed takes a server's answer to the client's tools/list, and returns what the
+// client is to be told: the same without the tools that it could not call.
+func (s *Session) Listed(answer jsonrpc.Message) []byte {
+	if answer.Result == nil {
+		return answer.Raw
+	}
+	l, err := ReadListing(answer.Result)
+	if err != nil {
+		s.cfg.Logger.Error("a list of tools was not handed on", "err", err)
+		return jsonrpc.Failure(answer.ID, jsonrpc.CodeInternal, "the server's list of tools was refused: "+err.Error(), nil)
+	}
+	if s.cfg.ShowAll {
+		s.defs.tell(l.Tools, true)
+		return answer.Raw
+	}
+	left := 0
+	result := l.only(func(d Definition) bool {
+		shown := s.callable(d)
+		if shown {
+			s.defs.tell([]Definition{d}, true)
+		} else {
+			left++
+			s.defs.tell([]Definition{d}, false)
+		}
+		return shown
+	})
+	if left == 0 {
+		return answer.Raw
+	}
+	return jsonrpc.Success(answer.ID, result)
+}
+
+// callable reports whether a call of the tool could be allowed.
+func (s *Session) callable(d Definition) bool {
+	tool := ToolName(s.cfg.Server, d.Name)
+	pinned := s.cfg.Book.Pinned(tool)
+	if !pinned.IsZero() && pinned != d.Digest {
+		s.cfg.Logger.Error("a tool is not shown: its definition is not the one that the release pins", "tool", tool, "pinned", pinned, "told", d.Digest)
+	}
+	return pinned == d.Digest && s.cfg.Book.Usable(tool)
+}
+
+// Done is closed when a call of the client's is over; for one that is not known it
+// is closed already.
+func (s *Session) Done(id json.RawMessage) <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.calls[jsonrpc.Key(id)]; c != nil {
+		return c.ended
+	}
+	closed := make(chan struct{})
+	close(closed)
+	return closed
+}

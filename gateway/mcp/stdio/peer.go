@@ -1,0 +1,165 @@
+package stdio
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/portcullis-dev/portcullis/agent"
+	"github.com/portcullis-dev/portcullis/gateway/mcp"
+	"github.com/portcullis-dev/portcullis/gateway/mcp/jsonrpc"
+)
+
+// peer is the two ends of one call.
+type peer struct {
+	l    *link
+	call jsonrpc.Message
+}
+
+var errDropped = errors.New("mcp: the call was given up after it went to the server")
+
+// Forward sends the call as the client wrote it.
+func (p *peer) Forward(ctx context.Context, m jsonrpc.Message) (jsonrpc.Message, error) {
+	answer, err := p.l.ask(ctx, m.ID, m.Raw)
+	if err != nil && ctx.Err() != nil && !errors.Is(err, mcp.ErrNotForwarded) {
+		p.l.giveUp(m.ID, context.Cause(ctx))
+	}
+	return answer, err
+}
+
+// List asks for one page of the server's tools.
+func (p *peer) List(ctx context.Context, cursor string) (mcp.Listing, error) {
+	params := map[string]any{}
+	if cursor != "" {
+		params["cursor"] = cursor
+	}
+	id := p.l.newID()
+	answer, err := p.l.ask(ctx, id, jsonrpc.Request(id, "tools/list", params))
+	switch {
+	case err != nil:
+		return mcp.Listing{}, err
+	case answer.Error != nil:
+		return mcp.Listing{}, fmt.Errorf("mcp: the server does not list its tools: %s", answer.Error)
+	}
+	return mcp.ReadListing(answer.Result)
+}
+
+// Pending asks the client's user to wait on, or tells of progress.
+func (p *peer) Pending(why *agent.Refused, giveUp func()) {
+	p.l.mu.Lock()
+	asks := p.l.tells
+	p.l.mu.Unlock()
+	if asks {
+		p.l.calls.Go(func() { p.elicit(why, giveUp) })
+		return
+	}
+	if note := mcp.PendingProgress(p.call, why); note != nil {
+		p.l.tell(note)
+	}
+}
+
+func (p *peer) elicit(why *agent.Refused, giveUp func()) {
+	id := p.l.newID()
+	wait, err := p.l.expect(id)
+	if err != nil {
+		return
+	}
+	defer p.l.forget(id)
+	p.l.tell(mcp.PendingQuestion(id, why))
+	select {
+	case answer, ok := <-wait:
+		if ok && mcp.Declined(answer) {
+			giveUp()
+		}
+	case <-p.l.ctx.Done():
+	case <-p.l.gone:
+	case <-p.l.cfg.Session.Done(p.call.ID):
+		p.l.tell(mcp.Cancelled(id, "it was answered meanwhile"))
+	}
+}
+
+// ask sends a request to the server and waits for its answer.
+func (l *link) ask(ctx context.Context, id json.RawMessage, raw []byte) (jsonrpc.Message, error) {
+	wait, err := l.expect(id)
+	if err != nil {
+		return jsonrpc.Message{}, err
+	}
+	defer l.forget(id)
+	if err := l.send(ctx, raw); err != nil {
+		return jsonrpc.Message{}, err
+	}
+	select {
+	case answer, ok := <-wait:
+		return taken(answer, ok)
+	case <-l.gone:
+		err = ErrServerEnded
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
+	select {
+	case answer, ok := <-wait: // it came as well, and is worth more
+		return taken(answer, ok)
+	default:
+		return jsonrpc.Message{}, err
+	}
+}
+
+func taken(answer jsonrpc.Message, ok bool) (jsonrpc.Message, error) {
+	if !ok {
+		return jsonrpc.Message{}, errDropped
+	}
+	return answer, nil
+}
+
+// giveUp tells the server that nobody waits for a call any more.
+func (l *link) giveUp(id json.RawMessage, why error) {
+	reason := "the call's time is over"
+	if why != nil {
+		reason = why.Error()
+	}
+	ctx, cancel := context.WithTimeout(l.ctx, endGrace)
+	defer cancel()
+	_ = l.send(ctx, mcp.Cancelled(id, reason)) // a server that does not read is told nothing
+}
+
+func (l *link) newID() json.RawMessage {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.next++
+	return json.RawMessage(strconv.Quote(l.mark + strconv.Itoa(l.next)))
+}
+
+// expect registers a wait for an answer, from either end.
+func (l *link) expect(id json.RawMessage) (chan jsonrpc.Message, error) {
+	key := jsonrpc.Key(id)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.own[key] != nil || len(l.own) >= maxAsked {
+		return nil, fmt.Errorf("%w: another request with this id is on its way, or there are too many", mcp.ErrNotForwarded)
+	}
+	wait := make(chan jsonrpc.Message, 1)
+	l.own[key] = wait
+	return wait, nil
+}
+
+func (l *link) forget(id json.RawMessage) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.own, jsonrpc.Key(id))
+}
+
+// answered hands an answer to whoever in the gateway waits for it.
+func (l *link) answered(m jsonrpc.Message) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := jsonrpc.Key(m.ID)
+	wait := l.own[key]
+	if wait == nil {
+		return false
+	}
+	delete(l.own, key)
+	wait <- m // capacity 1, and it is taken out of the table
+	return true
+}
