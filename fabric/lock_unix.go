@@ -23,3 +23,8 @@ func (f *Fabric) lock() (unlock func(), err error) {
 	}
 	return unlock, nil
 }
+
+// tryLock locks a file for this process, or says that another one has.
+func tryLock(file *os.File) error {
+	return syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+}

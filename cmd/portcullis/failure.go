@@ -107,7 +107,7 @@ func exitOf(err error) int {
 		return exitUnanswered
 	case errors.Is(err, fabric.ErrNoFabric), errors.Is(err, fabric.ErrExposed), errors.Is(err, fabric.ErrRecords),
 		errors.Is(err, fabric.ErrMark), errors.Is(err, zone.ErrTools), errors.Is(err, zone.ErrForeignLedger),
-		errors.Is(err, fabric.ErrNoBrake), errors.Is(err, streams.ErrStoreInUse), errors.Is(err, zone.ErrRuns), errors.As(err, &file):
+		errors.Is(err, fabric.ErrNoBrake), errors.Is(err, fabric.ErrHeld), errors.Is(err, streams.ErrStoreInUse), errors.Is(err, zone.ErrRuns), errors.As(err, &file):
 		return exitLocalState
 	default:
 		return exitError

@@ -94,7 +94,7 @@ type property struct {
 	Enum  []json.RawMessage `json:"enum"`
 	Min   json.RawMessage   `json:"minimum"`
 	Max   json.RawMessage   `json:"maximum"`
-	Const json.RawMessage   `json:"const"`
+	Items json.RawMessage   `json:"items"`
 }
 
 func pinArgument(name string, schema json.RawMessage, required bool) (string, error) {
@@ -110,6 +110,10 @@ func pinArgument(name string, schema json.RawMessage, required bool) (string, er
 		kind = "long"
 	case `"boolean"`:
 		kind = "bool"
+	case `"array"`:
+		if items, err := jsonrpc.Object(p.Items); err == nil && string(items["type"]) == `"string"` {
+			kind = "string_set"
+		}
 	}
 	line := fmt.Sprintf("      - {name: %s, type: %s", strconv.Quote(name), kind)
 	if required {

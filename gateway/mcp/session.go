@@ -206,9 +206,6 @@ func (s *Session) leave(c *call) {
 	delete(s.calls, jsonrpc.Key(c.message.ID))
 }
 
-// maxPages bounds a list of tools.
-const maxPages = 64
-
 // learn asks the server for its tools, unless they are known.
 func (s *Session) learn(ctx context.Context, peer Peer) error {
 	if s.defs.known() {
@@ -216,23 +213,11 @@ func (s *Session) learn(ctx context.Context, peer Peer) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
-	var tools []Definition
-	cursor := ""
-	for range maxPages {
-		page, err := peer.List(ctx, cursor)
-		if err != nil {
-			return err
-		}
-		tools = append(tools, page.Tools...)
-		if len(tools) > maxListed {
-			return fmt.Errorf("mcp: the server lists more than %d tools", maxListed)
-		}
-		if cursor = page.Cursor; cursor == "" {
-			s.defs.all(tools)
-			return nil
-		}
+	tools, err := listAll(ctx, peer.List)
+	if err == nil {
+		s.defs.all(tools)
 	}
-	return fmt.Errorf("mcp: the server's list of tools has more than %d pages", maxPages)
+	return err
 }
 
 // Changed notes that the server announced another list of tools.

@@ -31,19 +31,12 @@ func (p *peer) Forward(ctx context.Context, m jsonrpc.Message) (jsonrpc.Message,
 
 // List asks for one page of the server's tools.
 func (p *peer) List(ctx context.Context, cursor string) (mcp.Listing, error) {
-	params := map[string]any{}
-	if cursor != "" {
-		params["cursor"] = cursor
-	}
 	id := p.l.newID()
-	answer, err := p.l.ask(ctx, id, jsonrpc.Request(id, "tools/list", params))
-	switch {
-	case err != nil:
+	answer, err := p.l.ask(ctx, id, mcp.ListRequest(id, cursor))
+	if err != nil {
 		return mcp.Listing{}, err
-	case answer.Error != nil:
-		return mcp.Listing{}, fmt.Errorf("mcp: the server does not list its tools: %s", answer.Error)
 	}
-	return mcp.ReadListing(answer.Result)
+	return mcp.ListAnswer(answer)
 }
 
 // Pending asks the client's user to wait on, or tells of progress.

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portcullis-dev/portcullis/core/governance"
+	"github.com/portcullis-dev/portcullis/core/trust"
+	"github.com/portcullis-dev/portcullis/fabric"
+	"github.com/portcullis-dev/portcullis/gateway/mcp"
+	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
+	"github.com/portcullis-dev/portcullis/streams/heartbeat"
+	"github.com/portcullis-dev/portcullis/zone"
+)
+
+func newMCPCommand(g *globals) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "mcp",
+		Short: "Put a gateway before a server of the Model Context Protocol",
+		Long: `A gateway stands between an agent platform and a server of MCP. Each tools/call
+becomes an intent on the ledger, and goes on to the server, once, if it is allowed;
+everything else passes as it is. The tools that a server may offer are pinned in the
+release by the digest of their definitions:
+
+  portcullis mcp pin --name fs -- npx @modelcontextprotocol/server-filesystem DIR
+  portcullis mcp stdio --name fs --as scout --executor gw -- npx @modelcontextprotocol/server-filesystem DIR
+
+While Portcullis is down no tool runs.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(newMCPStdioCommand(g), newMCPPinCommand(g))
+	return c
+}
+
+// gatewayFlags are what both transports have.
+type gatewayFlags struct {
+	server, as, executor string
+	refuse, resource     string
+	showAll              bool
+	timeout              time.Duration
+}
+
+func (f *gatewayFlags) register(c *cobra.Command) {
+	c.Flags().StringVar(&f.server, "name", "", "what the release calls the server: its tools are NAME-TOOL there")
+	c.Flags().StringVar(&f.as, "as", "", "the agent whose calls these are")
+	c.Flags().StringVar(&f.executor, "executor", "", "the executor that this gateway runs; no other process may run it")
+	c.Flags().StringVar(&f.refuse, "refuse", "error", "how to answer what is refused: error (JSON-RPC, code -32001) or result (with isError)")
+	c.Flags().StringVar(&f.resource, "resource", "", "the argument that is the resource for policies (default: the resource is the server's name)")
+	c.Flags().BoolVar(&f.showAll, "show-all", false, "list tools that could not be called as well")
+	c.Flags().DurationVar(&f.timeout, "timeout", 30*time.Second, "from a call to its deadline")
+	required(c, "name", "as", "executor")
+}
+
+func (f *gatewayFlags) refusals() (mcp.Refusals, error) {
+	switch f.refuse {
+	case "error":
+		return mcp.RefuseWithError, nil
+	case "result":
+		return mcp.RefuseWithResult, nil
+	default:
+		return 0, usage(fmt.Errorf("--refuse %q is unknown; give error or result", f.refuse))
+	}
+}
+
+func (f *gatewayFlags) check() error {
+	if _, err := f.refusals(); err != nil {
+		return err
+	}
+	if f.timeout <= 0 {
+		return usage(errors.New("--timeout must be more than nothing; give for example 30s"))
+	}
+	return checkServerName(f.server)
+}
+
+// withGateway runs the gateway's executor and agent, and the given function while
+// they can work.
+func (g *globals) withGateway(ctx context.Context, flags *gatewayFlags, serve func(context.Context, *mcp.Gateway, *slog.Logger) error) error {
+	if err := flags.check(); err != nil {
+		return err
+	}
+	f, log, err := g.open()
+	if err != nil {
+		return err
+	}
+	unhold, err := f.Hold(flags.executor)
+	if err != nil {
+		return err
+	}
+	defer unhold()
+	z, desk, err := g.joinGateway(f, flags, log)
+	if err != nil {
+		return err
+	}
+	defer z.Close()
+	unlisten := brakeOnSignal(z.Brake(), log)
+	defer unlisten()
+	settled := g.quietStart()
+	if err := startGateway(ctx, z, flags.executor); err != nil {
+		return orEnded(ctx, orUnreachable(err))
+	}
+	a, conn, err := z.Agent(ctx, flags.as)
+	if err != nil {
+		return orEnded(ctx, err)
+	}
+	defer conn.Close()
+	defer a.Close()
+	settled()
+	refusals, _ := flags.refusals() // checked above
+	gateway, err := mcp.New(mcp.Config{
+		Agent: a, Desk: desk, Server: flags.server, Book: bookOf(f, flags.as), Logger: log,
+		Refusals: refusals, Resource: flags.resource, ShowAll: flags.showAll, Timeout: flags.timeout,
+	})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case err := <-z.Failed():
+			cancel(err)
+		case <-ctx.Done():
+		}
+	}()
+	err = serve(ctx, gateway, log)
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return orEnded(ctx, err)
+}
+
+func (g *globals) joinGateway(f *fabric.Fabric, flags *gatewayFlags, log *slog.Logger) (*zone.Zone, *mcp.Desk, error) {
+	broker, err := g.broker(f)
+	if err != nil {
+		return nil, nil, err
+	}
+	build, err := fabric.BuildDigest()
+	if err != nil {
+		return nil, nil, err
+	}
+	desk := &mcp.Desk{}
+	z, err := zone.Join(zone.Config{
+		Fabric: f, Logger: log, Build: build, Handlers: desk.Handlers, Tools: heartbeat.Digest("mcp", flags.server),
+	}, broker)
+	return z, desk, err
+}
+
+// startGateway starts the executor and waits until it could act.
+func startGateway(ctx context.Context, z *zone.Zone, executor string) error {
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	if err := z.Start(ctx, pb.Role_ROLE_EXECUTOR, executor); err != nil {
+		return err
+	}
+	return z.Ready(ctx)
+}
+
+func bookOf(f *fabric.Fabric, agent string) mcp.Book {
+	id := trust.Identity{TrustDomain: f.TrustDomain, Zone: f.Zone, Role: pb.Role_ROLE_AGENT, Name: agent}
+	return mcp.NewBook(id, func() (*governance.Release, error) { return f.Release() })
+}

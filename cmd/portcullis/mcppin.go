@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portcullis-dev/portcullis/gateway/mcp"
+	"github.com/portcullis-dev/portcullis/gateway/mcp/stdio"
+	"github.com/portcullis-dev/portcullis/schemas"
+)
+
+func newMCPPinCommand(g *globals) *cobra.Command {
+	var server, resourceType string
+	c := &cobra.Command{
+		Use:   "pin --name NAME -- COMMAND [ARGUMENT …]",
+		Short: "Print a server's tools as entries of a release's tools.yaml",
+		Long: `Asks a server for its tools and prints them as a release has them: name, arguments,
+and the digest of the definition. Read the descriptions before you sign them: they are
+what models will believe. Append the entries to release/tools.yaml, enroll an executor
+for the gateway, let agents use the tools, and publish.
+
+JSON: one object a tool: {"name","tool","definition_digest"}`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := checkServerName(server); err != nil {
+				return err
+			}
+			ctx, cancel := context.WithTimeout(c.Context(), pinWithin)
+			defer cancel()
+			tools, err := stdio.Tools(ctx, g.stderr, args...)
+			if err != nil {
+				return err
+			}
+			return g.pinned(server, resourceType, tools)
+		},
+	}
+	c.Flags().StringVar(&server, "name", "", "what the release calls the server")
+	c.Flags().StringVar(&resourceType, "resource-type", "Server", "the Cedar type of what the tools act upon")
+	required(c, "name")
+	return c
+}
+
+// pinWithin bounds how long a server may take to list its tools.
+const pinWithin = time.Minute
+
+func checkServerName(name string) error {
+	if err := schemas.CheckName(name); err != nil || len(name) > maxServerName {
+		return usage(fmt.Errorf("--name %q is no name: 1 to %d letters a-z, digits and dashes inside", name, maxServerName))
+	}
+	return nil
+}
+
+// maxServerName leaves room for a tool's name and its digest.
+const maxServerName = 24
+
+func (g *globals) pinned(server, resourceType string, tools []mcp.Definition) error {
+	text, err := mcp.Pin(server, resourceType, tools)
+	if err != nil {
+		return err
+	}
+	if !g.json {
+		_, err = io.WriteString(g.stdout, text)
+		return err
+	}
+	for _, d := range tools {
+		if err := writeJSON(g.stdout, map[string]string{"name": mcp.ToolName(server, d.Name), "tool": d.Name, "definition_digest": d.Digest.String()}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
