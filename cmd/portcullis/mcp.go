@@ -29,12 +29,13 @@ release by the digest of their definitions:
 
   portcullis mcp pin --name fs -- npx @modelcontextprotocol/server-filesystem DIR
   portcullis mcp stdio --name fs --as scout --executor gw -- npx @modelcontextprotocol/server-filesystem DIR
+  portcullis mcp http --name api --as scout --executor gw --upstream http://127.0.0.1:3000/mcp
 
 While Portcullis is down no tool runs.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newMCPStdioCommand(g), newMCPPinCommand(g))
+	c.AddCommand(newMCPStdioCommand(g), newMCPHTTPCommand(g), newMCPPinCommand(g))
 	return c
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -10,13 +11,14 @@ import (
 
 	"github.com/portcullis-dev/portcullis/gateway/mcp"
 	"github.com/portcullis-dev/portcullis/gateway/mcp/stdio"
+	"github.com/portcullis-dev/portcullis/gateway/mcp/web"
 	"github.com/portcullis-dev/portcullis/schemas"
 )
 
 func newMCPPinCommand(g *globals) *cobra.Command {
-	var server, resourceType string
+	var server, upstream, resourceType string
 	c := &cobra.Command{
-		Use:   "pin --name NAME -- COMMAND [ARGUMENT …]",
+		Use:   "pin --name NAME (--upstream URL | -- COMMAND [ARGUMENT …])",
 		Short: "Print a server's tools as entries of a release's tools.yaml",
 		Long: `Asks a server for its tools and prints them as a release has them: name, arguments,
 and the digest of the definition. Read the descriptions before you sign them: they are
@@ -24,14 +26,16 @@ what models will believe. Append the entries to release/tools.yaml, enroll an ex
 for the gateway, let agents use the tools, and publish.
 
 JSON: one object a tool: {"name","tool","definition_digest"}`,
-		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if (upstream == "") == (len(args) == 0) {
+				return usage(errors.New("give either --upstream or the server's command after --"))
+			}
 			if err := checkServerName(server); err != nil {
 				return err
 			}
 			ctx, cancel := context.WithTimeout(c.Context(), pinWithin)
 			defer cancel()
-			tools, err := stdio.Tools(ctx, g.stderr, args...)
+			tools, err := g.listTools(ctx, upstream, args)
 			if err != nil {
 				return err
 			}
@@ -39,6 +43,7 @@ JSON: one object a tool: {"name","tool","definition_digest"}`,
 		},
 	}
 	c.Flags().StringVar(&server, "name", "", "what the release calls the server")
+	c.Flags().StringVar(&upstream, "upstream", "", "URL of a server that speaks over HTTP")
 	c.Flags().StringVar(&resourceType, "resource-type", "Server", "the Cedar type of what the tools act upon")
 	required(c, "name")
 	return c
@@ -56,6 +61,13 @@ func checkServerName(name string) error {
 
 // maxServerName leaves room for a tool's name and its digest.
 const maxServerName = 24
+
+func (g *globals) listTools(ctx context.Context, upstream string, command []string) ([]mcp.Definition, error) {
+	if upstream != "" {
+		return web.Tools(ctx, upstream)
+	}
+	return stdio.Tools(ctx, g.stderr, command...)
+}
 
 func (g *globals) pinned(server, resourceType string, tools []mcp.Definition) error {
 	text, err := mcp.Pin(server, resourceType, tools)

@@ -80,7 +80,7 @@ type call struct {
 	request
 	peer       Peer
 	stop       context.CancelFunc // ends the wait for what becomes of it
-	ended      chan struct{}      // closed when the call is over
+	key        string             // in the session's table
 	definition trust.Digest
 	now        func() trust.Digest // the definition by which the tool would be called now
 

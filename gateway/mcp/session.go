@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync"
 	"time"
 
@@ -65,12 +66,25 @@ func New(cfg Config) (*Gateway, error) {
 
 // Session is a session of MCP, and of the ledger. Safe for concurrent use.
 type Session struct {
-	cfg   Config
-	chain *agent.Session
-	defs  *definitions
+	cfg    Config
+	chain  *agent.Session
+	defs   *definitions
+	shared bool
 
-	mu    sync.Mutex
-	calls map[string]*call // by the client's id
+	mu     sync.Mutex
+	calls  map[string]*call // by the client's id, or by number if it is shared
+	number int
+}
+
+// NewSharedSession begins a session of many clients that do not know of each other:
+// equal ids of theirs mean different calls, and none can be cancelled.
+func (g *Gateway) NewSharedSession() (*Session, error) {
+	s, err := g.NewSession()
+	if err != nil {
+		return nil, err
+	}
+	s.shared = true
+	return s, nil
 }
 
 // NewSession begins a session.
@@ -94,7 +108,8 @@ type Peer interface {
 	List(ctx context.Context, cursor string) (Listing, error)
 	// Pending tells the client that people are asked. It may ask the user whether to
 	// wait on: giveUp ends the wait. It must return soon.
-	Pending(why *agent.Refused, giveUp func())
+	// Ctx ends when the call is over.
+	Pending(ctx context.Context, why *agent.Refused, giveUp func())
 }
 
 // maxCalls bounds the calls of one session that are on their way.
@@ -109,7 +124,7 @@ func (s *Session) Call(ctx context.Context, m jsonrpc.Message, peer Peer) []byte
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	c := &call{request: r, peer: peer, stop: stop, ended: make(chan struct{})}
+	c := &call{request: r, peer: peer, stop: stop}
 	if err := s.enter(c); err != nil {
 		return jsonrpc.Refusal(m.ID, err)
 	}
@@ -146,7 +161,7 @@ func (s *Session) propose(ctx context.Context, c *call) []byte {
 			c.mu.Unlock()
 			s.cfg.Desk.expect(intent, c)
 		},
-		Pending: func(why *agent.Refused) { c.peer.Pending(why, c.stop) },
+		Pending: func(why *agent.Refused) { c.peer.Pending(ctx, why, c.stop) },
 	})
 	c.mu.Lock()
 	intent := c.intent
@@ -188,22 +203,25 @@ func (s *Session) Cancel(id json.RawMessage) (known, forwarded bool) {
 func (s *Session) enter(c *call) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key := jsonrpc.Key(c.message.ID)
+	c.key = jsonrpc.Key(c.message.ID)
+	if s.shared {
+		s.number++
+		c.key = "shared " + strconv.Itoa(s.number)
+	}
 	switch {
-	case s.calls[key] != nil:
+	case s.calls[c.key] != nil:
 		return &jsonrpc.Fault{Code: jsonrpc.CodeInvalidRequest, Text: "another call with this id is on its way"}
 	case len(s.calls) >= maxCalls:
 		return &jsonrpc.Fault{Code: jsonrpc.CodeInvalidRequest, Text: fmt.Sprintf("%d calls are on their way; wait for one of them", maxCalls)}
 	}
-	s.calls[key] = c
+	s.calls[c.key] = c
 	return nil
 }
 
 func (s *Session) leave(c *call) {
-	close(c.ended)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.calls, jsonrpc.Key(c.message.ID))
+	delete(s.calls, c.key)
 }
 
 // learn asks the server for its tools, unless they are known.
@@ -263,17 +281,4 @@ func (s *Session) callable(d Definition) bool {
 		s.cfg.Logger.Error("a tool is not shown: its definition is not the one that the release pins", "tool", tool, "pinned", pinned, "told", d.Digest)
 	}
 	return pinned == d.Digest && s.cfg.Book.Usable(tool)
-}
-
-// Done is closed when a call of the client's is over; for one that is not known it
-// is closed already.
-func (s *Session) Done(id json.RawMessage) <-chan struct{} {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if c := s.calls[jsonrpc.Key(id)]; c != nil {
-		return c.ended
-	}
-	closed := make(chan struct{})
-	close(closed)
-	return closed
 }

@@ -126,3 +126,16 @@ func Key(id json.RawMessage) string {
 	}
 	return "n" + string(id)
 }
+
+// Side says which end answers a request: ids of requests of the two ends are equal
+// by chance, and an answer of one end is none of the other.
+type Side string
+
+// The two ends.
+const (
+	FromServer Side = "server "
+	FromClient Side = "client "
+)
+
+// Key is the key of an answer of that side.
+func (s Side) Key(id json.RawMessage) string { return string(s) + Key(id) }

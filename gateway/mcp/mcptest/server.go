@@ -94,6 +94,9 @@ func (s *Server) Change(tools ...string) {
 // Calls are the tools/call that reached the server.
 func (s *Server) Calls() []jsonrpc.Message { return s.Got("tools/call") }
 
+// Answers are the responses that reached the server.
+func (s *Server) Answers() []jsonrpc.Message { return s.Got("") }
+
 // Got are the messages of one method that reached the server.
 func (s *Server) Got(method string) []jsonrpc.Message {
 	s.mu.Lock()

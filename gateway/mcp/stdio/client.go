@@ -44,7 +44,7 @@ func (l *link) fromClient(ctx context.Context) error {
 func (l *link) clientSays(ctx context.Context, m jsonrpc.Message) error {
 	switch {
 	case m.IsResponse():
-		if !l.answered(m) {
+		if !l.answered(jsonrpc.FromClient, m) {
 			return l.pass(ctx, m)
 		}
 		return nil
@@ -88,7 +88,7 @@ func (l *link) remember(id json.RawMessage, what asked) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	_, twice := l.asked[key]
-	_, own := l.own[key]
+	_, own := l.own[jsonrpc.FromServer.Key(id)]
 	switch {
 	case twice || own || strings.HasPrefix(key, "s"+l.mark):
 		return &jsonrpc.Fault{Code: jsonrpc.CodeInvalidRequest, Text: "another request with this id is on its way"}
@@ -112,7 +112,7 @@ func (l *link) call(ctx context.Context, m jsonrpc.Message) error {
 	key := jsonrpc.Key(m.ID)
 	l.mu.Lock()
 	_, twice := l.asked[key]
-	_, own := l.own[key]
+	_, own := l.own[jsonrpc.FromServer.Key(m.ID)]
 	l.mu.Unlock()
 	if twice || own || strings.HasPrefix(key, "s"+l.mark) {
 		return &jsonrpc.Fault{Code: jsonrpc.CodeInvalidRequest, Text: "another request with this id is on its way"}
@@ -143,7 +143,7 @@ func (l *link) cancelled(ctx context.Context, m jsonrpc.Message) error {
 func (l *link) drop(id json.RawMessage) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	key := jsonrpc.Key(id)
+	key := jsonrpc.FromServer.Key(id)
 	if wait := l.own[key]; wait != nil {
 		delete(l.own, key)
 		close(wait)

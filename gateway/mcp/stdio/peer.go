@@ -40,12 +40,12 @@ func (p *peer) List(ctx context.Context, cursor string) (mcp.Listing, error) {
 }
 
 // Pending asks the client's user to wait on, or tells of progress.
-func (p *peer) Pending(why *agent.Refused, giveUp func()) {
+func (p *peer) Pending(ctx context.Context, why *agent.Refused, giveUp func()) {
 	p.l.mu.Lock()
 	asks := p.l.tells
 	p.l.mu.Unlock()
 	if asks {
-		p.l.calls.Go(func() { p.elicit(why, giveUp) })
+		p.l.calls.Go(func() { p.elicit(ctx, why, giveUp) })
 		return
 	}
 	if note := mcp.PendingProgress(p.call, why); note != nil {
@@ -53,33 +53,31 @@ func (p *peer) Pending(why *agent.Refused, giveUp func()) {
 	}
 }
 
-func (p *peer) elicit(why *agent.Refused, giveUp func()) {
+func (p *peer) elicit(ctx context.Context, why *agent.Refused, giveUp func()) {
 	id := p.l.newID()
-	wait, err := p.l.expect(id)
+	wait, err := p.l.expect(jsonrpc.FromClient, id)
 	if err != nil {
 		return
 	}
-	defer p.l.forget(id)
+	defer p.l.forget(jsonrpc.FromClient, id)
 	p.l.tell(mcp.PendingQuestion(id, why))
 	select {
 	case answer, ok := <-wait:
 		if ok && mcp.Declined(answer) {
 			giveUp()
 		}
-	case <-p.l.ctx.Done():
-	case <-p.l.gone:
-	case <-p.l.cfg.Session.Done(p.call.ID):
+	case <-ctx.Done():
 		p.l.tell(mcp.Cancelled(id, "it was answered meanwhile"))
 	}
 }
 
 // ask sends a request to the server and waits for its answer.
 func (l *link) ask(ctx context.Context, id json.RawMessage, raw []byte) (jsonrpc.Message, error) {
-	wait, err := l.expect(id)
+	wait, err := l.expect(jsonrpc.FromServer, id)
 	if err != nil {
 		return jsonrpc.Message{}, err
 	}
-	defer l.forget(id)
+	defer l.forget(jsonrpc.FromServer, id)
 	if err := l.send(ctx, raw); err != nil {
 		return jsonrpc.Message{}, err
 	}
@@ -124,9 +122,9 @@ func (l *link) newID() json.RawMessage {
 	return json.RawMessage(strconv.Quote(l.mark + strconv.Itoa(l.next)))
 }
 
-// expect registers a wait for an answer, from either end.
-func (l *link) expect(id json.RawMessage) (chan jsonrpc.Message, error) {
-	key := jsonrpc.Key(id)
+// expect registers a wait for an answer of one end.
+func (l *link) expect(from jsonrpc.Side, id json.RawMessage) (chan jsonrpc.Message, error) {
+	key := from.Key(id)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.own[key] != nil || len(l.own) >= maxAsked {
@@ -137,17 +135,17 @@ func (l *link) expect(id json.RawMessage) (chan jsonrpc.Message, error) {
 	return wait, nil
 }
 
-func (l *link) forget(id json.RawMessage) {
+func (l *link) forget(from jsonrpc.Side, id json.RawMessage) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.own, jsonrpc.Key(id))
+	delete(l.own, from.Key(id))
 }
 
 // answered hands an answer to whoever in the gateway waits for it.
-func (l *link) answered(m jsonrpc.Message) bool {
+func (l *link) answered(from jsonrpc.Side, m jsonrpc.Message) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	key := jsonrpc.Key(m.ID)
+	key := from.Key(m.ID)
 	wait := l.own[key]
 	if wait == nil {
 		return false

@@ -88,7 +88,7 @@ type link struct {
 	mu    sync.Mutex
 	next  int
 	asked map[string]asked                // requests of the client's on their way, by id
-	own   map[string]chan jsonrpc.Message // requests that the gateway waits for, calls among them
+	own   map[string]chan jsonrpc.Message // answers that the gateway waits for, by side and id
 	tells bool                            // the client can ask its user
 	calls sync.WaitGroup
 }

@@ -288,6 +288,31 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+// TestAClientAnswersNoCall: the two ends number their requests alike by chance, or
+// by malice. What a client answers is never taken for the server's answer.
+func TestAClientAnswersNoCall(t *testing.T) {
+	w := world(t)
+	reached := make(chan jsonrpc.Message, 1)
+	d := start(t, w, mcptest.Serve(t, func(_ *mcptest.Server, m jsonrpc.Message) { reached <- m }, mcptest.Echo), nil)
+	d.Say(echo(1, "x"))
+	m := <-reached
+	d.server.Say(`{"jsonrpc":"2.0","id":1,"method":"roots/list"}`)
+	d.HearText("roots/list")
+	d.Say(`{"jsonrpc":"2.0","id":1,"result":{"content":[],"forged":true}}`)
+	for until := time.Now().Add(mcptest.Patience); len(d.server.Answers()) == 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatal("the client's answer did not reach the server")
+		}
+	}
+	d.server.Answer(m, `{"content":[]}`)
+	if got := d.Hear(); string(got.Result) != `{"content":[]}` {
+		t.Errorf("the call was answered with %s", got.Raw)
+	}
+	if err := d.end(t); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestADeadline ends the wait for a server that does not answer.
 func TestADeadline(t *testing.T) {
 	w := world(t)

@@ -48,7 +48,7 @@ func (l *link) serverSays(m jsonrpc.Message) {
 		l.tell(m.Raw)
 		return
 	}
-	if l.answered(m) {
+	if l.answered(jsonrpc.FromServer, m) {
 		return
 	}
 	l.mu.Lock()
