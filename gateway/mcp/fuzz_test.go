@@ -30,3 +30,10 @@ func FuzzListing(f *testing.F) {
 		}
 	})
 }
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -84,15 +84,21 @@ func (w *World) handlers(name string, tools []string) (map[string]executor.Handl
 // Session begins a session of a gateway.
 func (w *World) Session(adjust func(*mcp.Config)) *mcp.Session {
 	w.t.Helper()
+	s, err := w.Gateway(adjust).NewSession()
+	must(w.t, err)
+	return s
+}
+
+// Gateway is a gateway for the server.
+func (w *World) Gateway(adjust func(*mcp.Config)) *mcp.Gateway {
+	w.t.Helper()
 	cfg := mcp.Config{Agent: w.Agent, Desk: w.Desk, Server: ServerName, Book: w.Book, Logger: slog.New(slog.DiscardHandler), Timeout: 20 * time.Second}
 	if adjust != nil {
 		adjust(&cfg)
 	}
 	g, err := mcp.New(cfg)
 	must(w.t, err)
-	s, err := g.NewSession()
-	must(w.t, err)
-	return s
+	return g
 }
 
 // source is the template with a server's tools, and who may call them.
