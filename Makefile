@@ -58,7 +58,7 @@ check: vet gen-check lint build ## All gates before a commit: vet, generated fil
 
 .PHONY: vet
 vet: ## Compile everything, tests too, and run go vet
-	$(GO) vet -tags faults,sim,docker,load $(PKGS)
+	$(GO) vet -tags faults,sim,docker,load,npm $(PKGS)
 
 .PHONY: lint
 lint: $(TOOLS) ## Lint Go and schemas, formatting too; refuse breaking schema changes
@@ -129,6 +129,21 @@ image: ## Build the container image portcullis:local (needs Docker)
 compose-test: ## Bring docker-compose.yml up with real Docker, kill its containers, audit what they left (Linux, root; minutes)
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/image/portcullis ./cmd/portcullis
 	$(GO) test -tags docker -run '^TestCompose$$' -count=1 -timeout=40m ./cmd/portcullis
+
+# The programs of others that the MCP gateway is tested with, pinned in gateway/mcp/npm (needs npm).
+export MCP_TOOLS ?= $(CURDIR)/.tools/mcp
+MCP_SDK := v1.8.0
+
+.PHONY: mcp-tools
+mcp-tools: ## Install the MCP servers, inspector and conformance suite that gateway tests need
+	@mkdir -p $(MCP_TOOLS)/bin
+	cp gateway/mcp/npm/package.json gateway/mcp/npm/package-lock.json $(MCP_TOOLS)
+	npm ci --prefix $(MCP_TOOLS) --ignore-scripts --no-audit --no-fund --loglevel=error
+	GOBIN=$(abspath $(MCP_TOOLS))/bin $(GO) install github.com/modelcontextprotocol/go-sdk/conformance/everything-server@$(MCP_SDK)
+
+.PHONY: gateway-test
+gateway-test: mcp-tools ## Try the MCP gateway with real servers, the inspector and the conformance suite (minutes)
+	$(GO) test -tags npm -run '^Test(Conformance|MCP)' -count=1 -timeout=15m ./gateway/mcp ./cmd/portcullis
 
 .PHONY: kill-loop
 kill-loop: ## Kill real processes ROUNDS times; no acknowledged record lost, no action repeated

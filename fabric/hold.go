@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+
+	"github.com/portcullis-dev/portcullis/schemas"
 )
 
 // ErrHeld reports a participant that another process on this machine runs.
@@ -13,11 +15,14 @@ var ErrHeld = errors.New("fabric: another process runs this participant")
 // folder: two of one identity are drift, and trip. It ends with release, or with
 // the process.
 func (f *Fabric) Hold(name string) (release func(), err error) {
+	if err := schemas.CheckName(name); err != nil {
+		return nil, err
+	}
 	if err := makeDir(f.RunDir()); err != nil {
 		return nil, err
 	}
 	path := f.path(runDir, name+".held")
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, fileMode) //nolint:gosec // a name of the directory, in the fabric's own folder
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, fileMode)
 	if err != nil {
 		return nil, fmt.Errorf("fabric: %w", err)
 	}

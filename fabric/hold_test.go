@@ -28,6 +28,9 @@ func TestHold(t *testing.T) {
 	if _, err := f.Hold("gw"); !errors.Is(err, fabric.ErrHeld) || !strings.Contains(err.Error(), "enroll another executor") {
 		t.Errorf("held twice: %v", err)
 	}
+	if _, err := f.Hold("../gw"); err == nil {
+		t.Error("a name that leads elsewhere was held")
+	}
 	release()
 	again, err := f.Hold("gw")
 	if err != nil {

@@ -44,11 +44,11 @@ func node(t *testing.T) string {
 // everything starts the SDK's server that the conformance suite is made for.
 func everything(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	must(t, err)
 	address := listener.Addr().String()
 	must(t, listener.Close())
-	server := exec.Command(filepath.Join(tools(t), "bin", "everything-server"), "-http", address, "-stateless=false")
+	server := exec.CommandContext(t.Context(), filepath.Join(tools(t), "bin", "everything-server"), "-http", address, "-stateless=false")
 	server.Stderr = os.Stderr
 	must(t, server.Start())
 	t.Cleanup(func() {
@@ -56,7 +56,7 @@ func everything(t *testing.T) string {
 		_ = server.Wait()
 	})
 	for until := time.Now().Add(mcptest.Patience); ; time.Sleep(50 * time.Millisecond) {
-		conn, err := net.Dial("tcp", address)
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
 		if err == nil {
 			_ = conn.Close()
 			return "http://" + address + "/"

@@ -13,11 +13,11 @@ import (
 // Version is the version of MCP that the gateway speaks when it is the client.
 const Version = "2025-11-25"
 
-// Ask sends a request and returns the answer to it; Note sends a notification.
-type (
-	Ask  func(ctx context.Context, id json.RawMessage, raw []byte) (jsonrpc.Message, error)
-	Note func(ctx context.Context, raw []byte) error
-)
+// Ask sends a request and returns the answer to it.
+type Ask func(ctx context.Context, id json.RawMessage, raw []byte) (jsonrpc.Message, error)
+
+// Note sends a notification.
+type Note func(ctx context.Context, raw []byte) error
 
 // Discover introduces the gateway to a server as a client, and lists its tools.
 func Discover(ctx context.Context, ask Ask, note Note) ([]Definition, error) {

@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"time"
 
@@ -61,20 +62,20 @@ func (s *Server) pass(w http.ResponseWriter, r *http.Request, m jsonrpc.Message,
 		}
 	}
 	if list && up.StatusCode == http.StatusOK && kindOf(up) == kindJSON {
-		s.listed(w, up, m, one)
+		one.listed(w, up, m)
 		return
 	}
 	s.copyBack(w, up, one)
 }
 
-func (s *Server) listed(w http.ResponseWriter, up *http.Response, m jsonrpc.Message, one *session) {
-	one.noteList(m.ID, false)
+func (s *session) listed(w http.ResponseWriter, up *http.Response, m jsonrpc.Message) {
+	s.noteList(m.ID, false)
 	answer, err := readMessage(up)
 	if err != nil {
 		writeJSON(w, http.StatusBadGateway, jsonrpc.Refusal(m.ID, err))
 		return
 	}
-	writeJSON(w, http.StatusOK, one.Listed(answer))
+	writeJSON(w, http.StatusOK, s.Listed(answer))
 }
 
 func (s *session) noteList(id []byte, asked bool) {
@@ -111,9 +112,7 @@ func (s *Server) other(w http.ResponseWriter, r *http.Request) {
 
 // copyBack hands an answer back as it is, streams event by event.
 func (s *Server) copyBack(w http.ResponseWriter, up *http.Response, one *session) {
-	for name, values := range onward(up.Header) {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), onward(up.Header))
 	w.WriteHeader(up.StatusCode)
 	if kindOf(up) != kindStream || one == nil {
 		_, _ = io.Copy(w, up.Body)
