@@ -53,6 +53,7 @@ type Conn struct {
 	done chan struct{} // closed when the connection is closed for good
 
 	backoff backoff
+	loss    lossLog
 	closing sync.Once
 
 	mu        sync.Mutex
@@ -78,6 +79,7 @@ func Connect(ctx context.Context, cfg ConnConfig) (*Conn, error) {
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
+	c.loss.log, c.loss.participant = c.log, cfg.Name
 	c.app = newAppender(c)
 	opts, err := c.options()
 	if err != nil {
@@ -236,6 +238,7 @@ func signer(seed []byte) (nats.Option, error) {
 func (c *Conn) Close() {
 	c.closing.Do(func() {
 		c.app.flush(drainTimeout)
+		c.loss.settled()
 		if err := c.nc.Drain(); err != nil {
 			c.nc.Close()
 		}
@@ -249,7 +252,7 @@ func (c *Conn) Connected() bool { return c.nc.IsConnected() }
 
 func (c *Conn) lost(err error) {
 	if err != nil { // nil: we closed it
-		c.log.Warn("connection lost", "participant", c.cfg.Name, "err", err)
+		c.loss.lost(err)
 	}
 	c.app.connectionLost(err)
 	c.tell(eventLost)
@@ -257,6 +260,7 @@ func (c *Conn) lost(err error) {
 
 func (c *Conn) back() {
 	c.backoff.connected(time.Now())
+	c.loss.settled()
 	c.log.Info("connection back", "participant", c.cfg.Name)
 	c.tell(eventBack)
 }
@@ -266,6 +270,8 @@ func (c *Conn) asyncError(err error) {
 	case errors.Is(err, nats.ErrPermissionViolation):
 		c.log.Error("broker refused", "participant", c.cfg.Name, "err", err)
 		c.app.violation(err)
+	case errors.Is(err, nats.ErrAuthorization):
+		c.loss.refused(err)
 	case errors.Is(err, nats.ErrSlowConsumer):
 		c.log.Warn("messages dropped, reading them again", "participant", c.cfg.Name)
 		c.tell(eventDropped)
