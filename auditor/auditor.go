@@ -1,6 +1,7 @@
 package auditor
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -74,9 +75,7 @@ func New(cfg Config) (*Auditor, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	if cfg.Keys == nil {
-		cfg.Keys = ledger.NewKeys()
-	}
+	cfg.Keys = cmp.Or(cfg.Keys, ledger.NewKeys())
 	a := &Auditor{cfg: cfg, now: make(chan struct{}, 1), health: feed.NewHealth(cfg.Conn, cfg.Logger)}
 	if _, err := rand.Read(a.incarnation[:]); err != nil {
 		return nil, fmt.Errorf("auditor: no randomness for an incarnation: %w", err)

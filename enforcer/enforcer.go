@@ -1,6 +1,7 @@
 package enforcer
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -77,9 +78,7 @@ func New(cfg Config) (*Enforcer, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	if cfg.Keys == nil {
-		cfg.Keys = ledger.NewKeys()
-	}
+	cfg.Keys = cmp.Or(cfg.Keys, ledger.NewKeys())
 	e := &Enforcer{cfg: cfg, caught: make(chan struct{}), now: make(chan struct{}, 1)}
 	if _, err := rand.Read(e.run[:]); err != nil {
 		return nil, fmt.Errorf("enforcer: no randomness for an incarnation: %w", err)

@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -101,9 +102,7 @@ func New(cfg Config) (*Executor, error) {
 	if cfg.MaxConcurrent < 1 {
 		cfg.MaxConcurrent = defaultConcurrent
 	}
-	if cfg.Keys == nil {
-		cfg.Keys = ledger.NewKeys()
-	}
+	cfg.Keys = cmp.Or(cfg.Keys, ledger.NewKeys())
 	x := &Executor{cfg: cfg, now: make(chan struct{}, 1), clock: bootClock, health: feed.NewHealth(cfg.Conn, cfg.Logger)}
 	if _, err := rand.Read(x.incarnation[:]); err != nil {
 		return nil, fmt.Errorf("executor: no randomness for an incarnation: %w", err)

@@ -1,6 +1,7 @@
 package recorder
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -110,9 +111,7 @@ func New(cfg Config) (*Recorder, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	if cfg.Keys == nil {
-		cfg.Keys = ledger.NewKeys()
-	}
+	cfg.Keys = cmp.Or(cfg.Keys, ledger.NewKeys())
 	r := &Recorder{cfg: cfg, now: make(chan struct{}, 1), due: make(chan struct{}, 1), cosign: make(chan struct{}, 1)}
 	var err error
 	if r.witnesses, err = newWitnesses(cfg.Witnesses, cfg.Patience); err != nil {

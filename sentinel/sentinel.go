@@ -1,6 +1,7 @@
 package sentinel
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -70,9 +71,7 @@ func New(cfg Config) (*Sentinel, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	if cfg.Keys == nil {
-		cfg.Keys = ledger.NewKeys()
-	}
+	cfg.Keys = cmp.Or(cfg.Keys, ledger.NewKeys())
 	s := &Sentinel{cfg: cfg, alarm: make(chan struct{}, 1), now: make(chan struct{}, 1), moved: make(chan struct{}, 1)}
 	if _, err := rand.Read(s.incarnation[:]); err != nil {
 		return nil, fmt.Errorf("sentinel: no randomness for an incarnation: %w", err)

@@ -98,11 +98,7 @@ func (g *globals) waiting(ctx context.Context, as string) ([]zone.Waiting, *fabr
 
 // answering connects as an approver of the data folder.
 func (g *globals) answering(within context.Context, as string) (*fabric.Fabric, *zone.Answering, error) {
-	f, log, err := g.open()
-	if err != nil {
-		return nil, nil, err
-	}
-	broker, err := g.broker(f)
+	f, log, broker, err := g.openAt()
 	if err != nil {
 		return nil, nil, err
 	}

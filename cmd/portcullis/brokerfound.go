@@ -32,11 +32,7 @@ JSON: {"founded","server","servers","absent"}`,
 }
 
 func (g *globals) brokerFound(ctx context.Context, wait time.Duration) error {
-	f, log, err := g.open()
-	if err != nil {
-		return err
-	}
-	broker, err := g.broker(f)
+	f, log, broker, err := g.openAt()
 	if err != nil {
 		return err
 	}

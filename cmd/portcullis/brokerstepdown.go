@@ -48,11 +48,7 @@ func (g *globals) brokerStepDown(ctx context.Context, names []string, leader str
 	if err != nil {
 		return usage(err)
 	}
-	f, log, err := g.open()
-	if err != nil {
-		return err
-	}
-	broker, err := g.broker(f)
+	f, log, broker, err := g.openAt()
 	if err != nil {
 		return err
 	}

@@ -91,11 +91,7 @@ func (g *globals) export(ctx context.Context, flags exportFlags) error {
 
 // exporter connects as somebody who may read the ledger.
 func (g *globals) exporter(ctx context.Context) (*zone.Exporter, error) {
-	f, log, err := g.open()
-	if err != nil {
-		return nil, err
-	}
-	broker, err := g.broker(f)
+	f, log, broker, err := g.openAt()
 	if err != nil {
 		return nil, err
 	}

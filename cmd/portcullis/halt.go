@@ -178,11 +178,7 @@ func sealed(ctx context.Context, gov *zone.Governing) bool {
 // govern runs one act of governance on the ledger. Within ends with the time
 // that the ledger has to acknowledge it.
 func (g *globals) govern(ctx context.Context, act func(within context.Context, f *fabric.Fabric, gov *zone.Governing) error) error {
-	f, log, err := g.open()
-	if err != nil {
-		return err
-	}
-	broker, err := g.broker(f)
+	f, log, broker, err := g.openAt()
 	if err != nil {
 		return err
 	}

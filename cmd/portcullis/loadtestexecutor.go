@@ -26,11 +26,7 @@ func newLoadtestExecutorCommand(g *globals) *cobra.Command {
 }
 
 func (g *globals) runLoadtestExecutor(ctx context.Context, name string, cost engine.Cost) error {
-	f, log, err := g.open()
-	if err != nil {
-		return err
-	}
-	broker, err := g.broker(f)
+	f, log, broker, err := g.openAt()
 	if err != nil {
 		return err
 	}

@@ -56,11 +56,7 @@ type partHooks struct {
 
 // runPart runs one part until it is told to end.
 func (g *globals) runPart(ctx context.Context, role pb.Role, name string, hooks partHooks) error {
-	f, log, err := g.open()
-	if err != nil {
-		return err
-	}
-	broker, err := g.broker(f)
+	f, log, broker, err := g.openAt()
 	if err != nil {
 		return err
 	}

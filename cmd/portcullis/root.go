@@ -153,5 +153,15 @@ func (g *globals) open() (*fabric.Fabric, *slog.Logger, error) {
 	return f, log, err
 }
 
+// openAt is open and the broker, for subcommands that connect.
+func (g *globals) openAt() (*fabric.Fabric, *slog.Logger, zone.Broker, error) {
+	f, log, err := g.open()
+	if err != nil {
+		return nil, nil, zone.Broker{}, err
+	}
+	broker, err := g.broker(f)
+	return f, log, broker, err
+}
+
 // ended reports whether something ended because it was told to.
 func ended(ctx context.Context, err error) bool { return err == nil || ctx.Err() != nil }

@@ -138,11 +138,7 @@ const (
 
 // openLedger opens the data folder and connects as somebody who may read.
 func (g *globals) openLedger(ctx context.Context) (*fabric.Fabric, *streams.Conn, error) {
-	f, log, err := g.open()
-	if err != nil {
-		return nil, nil, err
-	}
-	broker, err := g.broker(f)
+	f, log, broker, err := g.openAt()
 	if err != nil {
 		return nil, nil, err
 	}

@@ -17,9 +17,8 @@ import (
 const overtaken = 2
 
 // live follows the incarnations of a participant and reports whether the
-// heartbeat is of the newest that lives.
-func (w *Watch) live(f *ledger.Fold, m *member, beat *pb.Heartbeat, limit time.Duration) (newest bool) {
-	at := m.lifeOf(beat)
+// heartbeat is of the newest that lives. At is what lifeOf says of it.
+func (w *Watch) live(f *ledger.Fold, m *member, at int, beat *pb.Heartbeat, limit time.Duration) (newest bool) {
 	if at < 0 {
 		m.born(beat)
 		return true

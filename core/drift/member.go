@@ -82,14 +82,15 @@ func (w *Watch) Heartbeat(f *ledger.Fold, beat *pb.Heartbeat, from trust.Credent
 		m = &member{id: from.ID}
 		w.roster[from.ID] = m
 	}
-	if at := m.lifeOf(beat); at >= 0 && w.old(f, m, &m.lives[at], beat) {
+	at := m.lifeOf(beat)
+	if at >= 0 && w.old(f, m, &m.lives[at], beat) {
 		return
 	}
 	if from.ID == w.self.ID && string(beat.GetIncarnation()) == string(w.self.Incarnation[:]) {
 		w.hearSelf(release, received)
 	}
 	m.heard, m.fresh, m.limit = received, true, silenceLimit(release, w.settings[schemas.DriftHeartbeatMissing])
-	if newest := w.live(f, m, beat, m.limit); !newest {
+	if newest := w.live(f, m, at, beat, m.limit); !newest {
 		return
 	}
 	w.compareState(f, m, beat)

@@ -130,9 +130,7 @@ func (l *link) expect(from jsonrpc.Side, id json.RawMessage) (chan jsonrpc.Messa
 	if l.own[key] != nil || len(l.own) >= maxAsked {
 		return nil, fmt.Errorf("%w: another request with this id is on its way, or there are too many", mcp.ErrNotForwarded)
 	}
-	wait := make(chan jsonrpc.Message, 1)
-	l.own[key] = wait
-	return wait, nil
+	return l.own.Expect(key), nil
 }
 
 func (l *link) forget(from jsonrpc.Side, id json.RawMessage) {
@@ -145,12 +143,5 @@ func (l *link) forget(from jsonrpc.Side, id json.RawMessage) {
 func (l *link) answered(from jsonrpc.Side, m jsonrpc.Message) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	key := from.Key(m.ID)
-	wait := l.own[key]
-	if wait == nil {
-		return false
-	}
-	delete(l.own, key)
-	wait <- m // capacity 1, and it is taken out of the table
-	return true
+	return l.own.Answer(from, m)
 }

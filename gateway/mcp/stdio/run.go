@@ -87,9 +87,9 @@ type link struct {
 
 	mu    sync.Mutex
 	next  int
-	asked map[string]asked                // requests of the client's on their way, by id
-	own   map[string]chan jsonrpc.Message // answers that the gateway waits for, by side and id
-	tells bool                            // the client can ask its user
+	asked map[string]asked // requests of the client's on their way, by id
+	own   jsonrpc.Waits    // answers that the gateway waits for, by side and id
+	tells bool             // the client can ask its user
 	calls sync.WaitGroup
 }
 
@@ -108,7 +108,7 @@ func newLink(ctx context.Context, cfg Config) *link {
 	return &link{
 		cfg: cfg, ctx: ctx, mark: "portcullis-" + cfg.Session.Name() + "-",
 		up: make(chan []byte), gone: make(chan struct{}),
-		asked: map[string]asked{}, own: map[string]chan jsonrpc.Message{},
+		asked: map[string]asked{}, own: jsonrpc.Waits{},
 	}
 }
 

@@ -21,10 +21,10 @@ type session struct {
 	*mcp.Session
 
 	mu    sync.Mutex
-	asks  bool                            // the client can ask its user
-	lists map[string]bool                 // tools/list of the client on their way
-	waits map[string]chan jsonrpc.Message // answers that the gateway waits for, by side and id
-	late  map[string]chan []byte          // by call: what to write instead of an answer that came on another stream
+	asks  bool                   // the client can ask its user
+	lists map[string]bool        // tools/list of the client on their way
+	waits jsonrpc.Waits          // answers that the gateway waits for, by side and id
+	late  map[string]chan []byte // by call: what to write instead of an answer that came on another stream
 	used  time.Time
 }
 
@@ -79,7 +79,7 @@ func (s *sessions) add(id string, begin func(*mcp.Gateway) (*mcp.Session, error)
 		return nil, err
 	}
 	one := &session{
-		Session: begun, lists: map[string]bool{}, waits: map[string]chan jsonrpc.Message{}, late: map[string]chan []byte{}, used: time.Now(),
+		Session: begun, lists: map[string]bool{}, waits: jsonrpc.Waits{}, late: map[string]chan []byte{}, used: time.Now(),
 	}
 	s.byID[id] = one
 	return one, nil
@@ -106,9 +106,7 @@ func (s *sessions) end(id string) {
 func (s *session) expect(key string) chan jsonrpc.Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	wait := make(chan jsonrpc.Message, 1)
-	s.waits[key] = wait
-	return wait
+	return s.waits.Expect(key)
 }
 
 func (s *session) forget(key string) {
@@ -121,12 +119,5 @@ func (s *session) forget(key string) {
 func (s *session) answered(from jsonrpc.Side, m jsonrpc.Message) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key := from.Key(m.ID)
-	wait := s.waits[key]
-	if wait == nil {
-		return false
-	}
-	delete(s.waits, key)
-	wait <- m // capacity 1, and it is taken out of the table
-	return true
+	return s.waits.Answer(from, m)
 }
