@@ -71,12 +71,17 @@ func (l *loop) hopeless(d *pb.Decision) bool {
 // free reports whether an agent may have one more claim or action under way.
 func (l *loop) free(agent string) bool { return l.slots.free(agent, l.x.cfg.MaxConcurrent) }
 
-// freed bids for decisions that waited, agents in turn, while it can.
+// freed bids for decisions that waited, agents in turn, while it can. Nobody's turn is
+// looked for without a free slot: thousands of agents may wait.
 func (l *loop) freed() {
 	if l.waiting.empty() || l.disarmed() != "" {
 		return
 	}
-	for d := l.waiting.take(l.free); d != nil; d = l.waiting.take(l.free) {
+	for !l.slots.full(l.x.cfg.MaxConcurrent) {
+		d := l.waiting.take(l.free)
+		if d == nil {
+			return
+		}
 		if !l.hopeless(d) {
 			l.publishClaim(trust.DigestIn(d.GetIntentDigest()), d)
 		}

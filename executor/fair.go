@@ -28,6 +28,9 @@ func (s *slots) free(agent string, most int) bool {
 	return s.held[agent] < share*(most-len(s.holders))
 }
 
+// full reports whether nobody may have one more of so many in all.
+func (s *slots) full(most int) bool { return len(s.holders) >= most }
+
 // take gives an intent a slot, unless it has one.
 func (s *slots) take(intent trust.Digest, agent string) {
 	if _, has := s.holders[intent]; has {
@@ -71,7 +74,8 @@ func (q *fairly) add(d *pb.Decision, hopeless func(*pb.Decision) bool) {
 	one.add(d, hopeless)
 }
 
-// take removes the next decision whose agent may go on; nil if there is none.
+// take removes the next decision whose agent may go on; nil if there is none. It looks
+// at each agent once at most: with a slot free, at no more than hold one already.
 func (q *fairly) take(may func(agent string) bool) *pb.Decision {
 	for range q.turns {
 		agent := q.turns[0]

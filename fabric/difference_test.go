@@ -71,6 +71,7 @@ func TestDifferencesMissNothing(t *testing.T) {
 		"minimum":       func(r *pb.Release) { r.Tools[1].Arguments[0].Min = proto.Int64(0) },
 		"one of":        func(r *pb.Release) { r.Tools[1].Arguments[0].OneOf = []string{"a"} },
 		"rank":          func(r *pb.Release) { r.Directory[2].Rank = 7 },
+		"gateway":       func(r *pb.Release) { r.Directory[2].Gateway = true },
 		"required":      func(r *pb.Release) { r.Directory[2].Required = true },
 		"builds":        func(r *pb.Release) { r.Directory[2].Builds = [][]byte{make([]byte, 32)} },
 		"attributes": func(r *pb.Release) {

@@ -207,6 +207,9 @@ func (s *ReleaseSource) appendEntries(text string, entries []*pb.Identity) strin
 		if p.GetRequired() {
 			fmt.Fprintf(&b, "%s  required: true\n", indent)
 		}
+		if p.GetGateway() {
+			fmt.Fprintf(&b, "%s  gateway: true\n", indent)
+		}
 		writeLogKeys(&b, indent, p.GetLogKeys())
 		if p.GetVerifier() != "" {
 			fmt.Fprintf(&b, "%s  verifier: %s\n", indent, quote(p.GetVerifier()))

@@ -26,6 +26,7 @@ type Enrollment struct {
 	// Verifier is the key of a witness's cosignatures, as C2SP signed-note writes
 	// it. Witnesses must have one, nobody else has.
 	Verifier string
+	Gateway  bool // executors: a gateway runs it
 }
 
 // Enrolled says what enrolling did.
@@ -101,13 +102,13 @@ func (e Enrollment) entry(r *pb.Release) (entry *pb.Identity, known bool, err er
 	for _, p := range r.GetDirectory() {
 		switch {
 		case p.GetName() != e.Name:
-		case p.GetRole() != e.Role || !slices.Equal(p.GetGroups(), e.Groups) || !slices.Equal(p.GetTools(), e.Tools) || p.GetVerifier() != e.Verifier:
+		case p.GetRole() != e.Role || !slices.Equal(p.GetGroups(), e.Groups) || !slices.Equal(p.GetTools(), e.Tools) || p.GetVerifier() != e.Verifier || p.GetGateway() != e.Gateway:
 			return nil, false, fmt.Errorf("fabric: %s %q is enrolled with groups %q and tools %q; choose another name, or change directory.yaml and publish", trust.RoleName(p.GetRole()), e.Name, p.GetGroups(), p.GetTools())
 		default:
 			return p, true, nil
 		}
 	}
-	entry = &pb.Identity{Name: e.Name, Role: e.Role, Groups: e.Groups, Tools: e.Tools, Verifier: e.Verifier}
+	entry = &pb.Identity{Name: e.Name, Role: e.Role, Groups: e.Groups, Tools: e.Tools, Verifier: e.Verifier, Gateway: e.Gateway}
 	if e.Role == pb.Role_ROLE_ENFORCER {
 		entry.Rank = nextRank(r.GetDirectory())
 	}

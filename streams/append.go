@@ -64,6 +64,7 @@ type appender struct {
 	next    uint64                   // guarded by mu
 	pending map[uint64]pendingAppend // guarded by mu
 	settled []settledAppend          // guarded by mu; without acknowledgement
+	looking bool                     // guarded by mu; overdue is to come
 }
 
 type pendingAppend struct {
@@ -133,6 +134,10 @@ func (a *appender) register(p pendingAppend) uint64 {
 	defer a.mu.Unlock()
 	a.next++
 	a.pending[a.next] = p
+	if !a.looking {
+		a.looking = true
+		time.AfterFunc(timeoutScan, a.overdue)
+	}
 	return a.next
 }
 
@@ -160,21 +165,11 @@ func (a *appender) take(token uint64) (pendingAppend, bool) {
 
 // run is the one goroutine that calls back.
 func (a *appender) run() {
-	scan := time.NewTicker(timeoutScan)
-	defer scan.Stop()
 	for {
 		select {
 		case m := <-a.acks:
 			a.acknowledged(m)
 		case <-a.kick:
-			a.callSettled()
-		case now := <-scan.C:
-			a.settle(func(p pendingAppend) error {
-				if now.Before(p.deadline) {
-					return nil
-				}
-				return &AppendError{Class: ErrUnknown, Subject: p.subject, Cause: fmt.Errorf("no acknowledgement within %v", a.timeout)}
-			})
 			a.callSettled()
 		case <-a.stopped:
 			a.settle(func(p pendingAppend) error {
@@ -183,6 +178,25 @@ func (a *appender) run() {
 			a.callSettled()
 			return
 		}
+	}
+}
+
+// overdue settles what has waited too long for its acknowledgement, and comes again
+// while anything waits: an idle connection costs nothing.
+func (a *appender) overdue() {
+	now := time.Now()
+	a.settleSoon(func(p pendingAppend) error {
+		if now.Before(p.deadline) {
+			return nil
+		}
+		return &AppendError{Class: ErrUnknown, Subject: p.subject, Cause: fmt.Errorf("no acknowledgement within %v", a.timeout)}
+	})
+	a.mu.Lock()
+	a.looking = len(a.pending) > 0
+	again := a.looking
+	a.mu.Unlock()
+	if again {
+		time.AfterFunc(timeoutScan, a.overdue)
 	}
 }
 

@@ -7,9 +7,9 @@ import (
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 )
 
-// ofGateway reports whether an executor serves nothing but tools of servers
-// elsewhere, whose definitions are pinned: only the gateway before such a server can
-// carry them out, with an executor that it runs itself.
+// ofGateway reports whether an executor is for a gateway to run: the directory says
+// so, or it serves nothing but tools of servers elsewhere, whose definitions are
+// pinned.
 func ofGateway(r *governance.Release, executor string) bool {
 	i := slices.IndexFunc(r.Proto.GetDirectory(), func(p *pb.Identity) bool {
 		return p.GetRole() == pb.Role_ROLE_EXECUTOR && p.GetName() == executor
@@ -17,8 +17,8 @@ func ofGateway(r *governance.Release, executor string) bool {
 	if i < 0 {
 		return false
 	}
-	tools := r.Proto.GetDirectory()[i].GetTools()
-	return len(tools) > 0 && !slices.ContainsFunc(tools, func(name string) bool {
+	entry := r.Proto.GetDirectory()[i]
+	return entry.GetGateway() || len(entry.GetTools()) > 0 && !slices.ContainsFunc(entry.GetTools(), func(name string) bool {
 		tool, _ := r.Tool(name)
 		return len(tool.GetDefinitionDigest()) == 0
 	})

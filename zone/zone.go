@@ -145,7 +145,7 @@ func (z *Zone) StartAll(ctx context.Context) error {
 		return err
 	}
 	for _, p := range participants {
-		if !slices.Contains(runs, p.Role) || slices.Contains(z.running(p.Role), p.Name) || p.Role == pb.Role_ROLE_EXECUTOR && ofGateway(release, p.Name) {
+		if !slices.Contains(runs, p.Role) || slices.Contains(z.Running(p.Role), p.Name) || p.Role == pb.Role_ROLE_EXECUTOR && ofGateway(release, p.Name) {
 			continue
 		}
 		if err := z.Start(ctx, p.Role, p.Name); err != nil {
@@ -304,7 +304,7 @@ func (z *Zone) Stop(role pb.Role, name string) {
 // Close stops the members, executors first, then the broker.
 func (z *Zone) Close() {
 	for _, role := range runs {
-		for _, name := range z.running(role) {
+		for _, name := range z.Running(role) {
 			z.Stop(role, name)
 		}
 	}
@@ -315,7 +315,8 @@ func (z *Zone) Close() {
 	}
 }
 
-func (z *Zone) running(role pb.Role) []string {
+// Running names the members of a role that run here.
+func (z *Zone) Running(role pb.Role) []string {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	var names []string

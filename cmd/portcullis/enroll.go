@@ -42,6 +42,7 @@ JSON: {"event":"enrolled","role","name","folder","release","on_ledger","admitted
 	c.Flags().StringSliceVar(&e.Tools, "tool", nil, "a tool that the agent may ask for, the executor serve, or the approver answer for; may be repeated")
 	c.Flags().StringSliceVar(&e.Tools, "tools", nil, "the same, with commas between them")
 	c.Flags().StringVar(&e.Verifier, "verifier", "", "the verifier key of a witness, as C2SP signed-note writes it")
+	c.Flags().BoolVar(&e.Gateway, "gateway", false, "the executor is a gateway's: portcullis up leaves it alone")
 	c.MarkFlagsMutuallyExclusive("tool", "tools")
 	return c
 }

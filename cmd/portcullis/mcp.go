@@ -9,13 +9,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/portcullis-dev/portcullis/agent"
 	"github.com/portcullis-dev/portcullis/core/governance"
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/fabric"
+	"github.com/portcullis-dev/portcullis/gateway/desk"
 	"github.com/portcullis-dev/portcullis/gateway/mcp"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 	"github.com/portcullis-dev/portcullis/streams/heartbeat"
-	"github.com/portcullis-dev/portcullis/zone"
 )
 
 func newMCPCommand(g *globals) *cobra.Command {
@@ -79,87 +80,23 @@ func (f *gatewayFlags) check() error {
 	return checkServerName(f.server)
 }
 
-// withGateway runs the gateway's executor and agent, and the given function while
-// they can work.
+// withGateway runs an MCP gateway's parts, and the given function while they can work.
 func (g *globals) withGateway(ctx context.Context, flags *gatewayFlags, serve func(context.Context, *mcp.Gateway, *slog.Logger) error) error {
 	if err := flags.check(); err != nil {
 		return err
 	}
-	f, log, err := g.open()
-	if err != nil {
-		return err
-	}
-	unhold, err := f.Hold(flags.executor)
-	if err != nil {
-		return err
-	}
-	defer unhold()
-	z, desk, err := g.joinGateway(f, flags, log)
-	if err != nil {
-		return err
-	}
-	defer z.Close()
-	unlisten := brakeOnSignal(z.Brake(), log)
-	defer unlisten()
-	settled := g.quietStart()
-	if err := startGateway(ctx, z, flags.executor); err != nil {
-		return orEnded(ctx, orUnreachable(err))
-	}
-	a, conn, err := z.Agent(ctx, flags.as)
-	if err != nil {
-		return orEnded(ctx, err)
-	}
-	defer conn.Close()
-	defer a.Close()
-	settled()
-	refusals, _ := flags.refusals() // checked above
-	gateway, err := mcp.New(mcp.Config{
-		Agent: a, Desk: desk, Server: flags.server, Book: bookOf(f, flags.as), Logger: log,
-		Refusals: refusals, Resource: flags.resource, ShowAll: flags.showAll, Timeout: flags.timeout,
-	})
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	go func() {
-		select {
-		case err := <-z.Failed():
-			cancel(err)
-		case <-ctx.Done():
+	parts := gatewayParts{agent: flags.as, executor: flags.executor, config: heartbeat.Digest("mcp", flags.server)}
+	return g.withDesk(ctx, parts, func(ctx context.Context, f *fabric.Fabric, d *desk.Desk, a *agent.Agent, log *slog.Logger) error {
+		refusals, _ := flags.refusals() // checked above
+		gateway, err := mcp.New(mcp.Config{
+			Agent: a, Desk: d, Server: flags.server, Book: bookOf(f, flags.as), Logger: log,
+			Refusals: refusals, Resource: flags.resource, ShowAll: flags.showAll, Timeout: flags.timeout,
+		})
+		if err != nil {
+			return err
 		}
-	}()
-	err = serve(ctx, gateway, log)
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
-		return cause
-	}
-	return orEnded(ctx, err)
-}
-
-func (g *globals) joinGateway(f *fabric.Fabric, flags *gatewayFlags, log *slog.Logger) (*zone.Zone, *mcp.Desk, error) {
-	broker, err := g.broker(f)
-	if err != nil {
-		return nil, nil, err
-	}
-	build, err := fabric.BuildDigest()
-	if err != nil {
-		return nil, nil, err
-	}
-	desk := &mcp.Desk{}
-	z, err := zone.Join(zone.Config{
-		Fabric: f, Logger: log, Build: build, Handlers: desk.Handlers, Tools: heartbeat.Digest("mcp", flags.server),
-	}, broker)
-	return z, desk, err
-}
-
-// startGateway starts the executor and waits until it could act.
-func startGateway(ctx context.Context, z *zone.Zone, executor string) error {
-	ctx, cancel := context.WithTimeout(ctx, readyWithin)
-	defer cancel()
-	if err := z.Start(ctx, pb.Role_ROLE_EXECUTOR, executor); err != nil {
-		return err
-	}
-	return z.Ready(ctx)
+		return serve(ctx, gateway, log)
+	})
 }
 
 func bookOf(f *fabric.Fabric, agent string) mcp.Book {

@@ -182,6 +182,9 @@ func (r *Release) indexDirectory() (errs []error) {
 			}
 		}
 		r.identities[identityKey{p.GetRole(), p.GetName()}] = e
+		if p.GetGateway() && p.GetRole() != pb.Role_ROLE_EXECUTOR {
+			errs = append(errs, fmt.Errorf("directory: %s: only an executor is a gateway's; leave gateway out", p.GetName()))
+		}
 		if err := lineage.CheckIdentity(p); err != nil {
 			errs = append(errs, fmt.Errorf("directory: %s: %w", p.GetName(), err))
 		}

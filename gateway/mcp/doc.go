@@ -5,7 +5,7 @@
 // be called anyway are left out of it.
 //
 // The way of a call: Session.Call → agent.Propose → the ledger → enforcers →
-// executor → Desk.Handle, on a permit → Peer.Forward → the server → Outcome →
+// executor → desk.Desk.Handle, on a permit → Peer.Forward → the server → Outcome →
 // the answer, as the server wrote it.
 //
 // The gateway is agent and executor in one process: what it forwards has a valid

@@ -9,6 +9,7 @@ import (
 	"github.com/portcullis-dev/portcullis/agent"
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/executor"
+	"github.com/portcullis-dev/portcullis/gateway/desk"
 	"github.com/portcullis-dev/portcullis/gateway/mcp/jsonrpc"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 )
@@ -123,14 +124,14 @@ func TestAct(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s := &server{answer: `{"jsonrpc":"2.0","id":1,"result":{}}`}
 			c := &call{request: request{arguments: []byte(`{"a":1}`)}, peer: s, definition: pinned, over: test.over, now: func() trust.Digest { return test.now }}
-			d := &Desk{}
-			d.expect(test.action.Digest, c)
+			d := &desk.Desk{}
+			d.Expect(test.action.Digest, c.act)
 			_, err := d.Handle(t.Context(), test.action)
 			if !errors.Is(err, test.want) || (s.calls == 1) != (test.want == nil) {
 				t.Errorf("%v, and %d calls", err, s.calls)
 			}
 			before := s.calls
-			if _, err := d.Handle(t.Context(), test.action); !errors.Is(err, errNobodyWaits) || s.calls != before {
+			if _, err := d.Handle(t.Context(), test.action); !errors.Is(err, desk.ErrNobodyWaits) || s.calls != before {
 				t.Errorf("a second time: %v, and %d calls", err, s.calls)
 			}
 		})
@@ -147,11 +148,8 @@ func TestWhatAFailureMeans(t *testing.T) {
 	}
 }
 
-// TestZeroDesk refuses.
-func TestZeroDesk(t *testing.T) {
-	if _, err := new(Desk).Handle(t.Context(), executor.Action{Intent: &pb.Intent{}}); !errors.Is(err, errNobodyWaits) {
-		t.Error(err)
-	}
+// TestZeroConfig refuses.
+func TestZeroConfig(t *testing.T) {
 	if _, err := New(Config{}); err == nil {
 		t.Error("a gateway of nothing")
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/portcullis-dev/portcullis/agent"
 	"github.com/portcullis-dev/portcullis/core/trust"
+	"github.com/portcullis-dev/portcullis/gateway/desk"
 	"github.com/portcullis-dev/portcullis/gateway/mcp/jsonrpc"
 )
 
@@ -28,7 +29,7 @@ const (
 // otherwise.
 type Config struct {
 	Agent  *agent.Agent
-	Desk   *Desk
+	Desk   *desk.Desk
 	Server string // the server's name: tools are <Server>-<tool> in the release
 	Book   Book   // what the release says of tools
 	Logger *slog.Logger
@@ -159,14 +160,14 @@ func (s *Session) propose(ctx context.Context, c *call) []byte {
 			c.mu.Lock()
 			c.intent = intent
 			c.mu.Unlock()
-			s.cfg.Desk.expect(intent, c)
+			s.cfg.Desk.Expect(intent, c.act)
 		},
 		Pending: func(why *agent.Refused) { c.peer.Pending(ctx, why, c.stop) },
 	})
 	c.mu.Lock()
 	intent := c.intent
 	c.mu.Unlock()
-	s.cfg.Desk.forget(intent)
+	s.cfg.Desk.Forget(intent)
 	if answer := c.answered(); answer != nil {
 		return answer.Raw
 	}

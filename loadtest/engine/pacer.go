@@ -6,24 +6,25 @@ import (
 )
 
 // pacer waits for moments more precisely than timers do, which may be a millisecond late on an idle machine: it sleeps
-// short of the moment and takes the rest in small steps.
+// short of the moment, and takes the rest by a better clock.
 type pacer struct {
 	ctx   context.Context //nolint:containedctx // lives as long as one load
 	timer *time.Timer
+	alarm alarm
 }
 
-const (
-	timerError = 1500 * time.Microsecond // by which a timer may be late
-	step       = 100 * time.Microsecond
-)
+const timerError = 1500 * time.Microsecond // by which a timer may be late
 
 func newPacer(ctx context.Context) *pacer {
-	p := &pacer{ctx: ctx, timer: time.NewTimer(0)}
+	p := &pacer{ctx: ctx, timer: time.NewTimer(0), alarm: newAlarm()}
 	<-p.timer.C
 	return p
 }
 
-func (p *pacer) close() { p.timer.Stop() }
+func (p *pacer) close() {
+	p.timer.Stop()
+	p.alarm.close()
+}
 
 // until waits for a moment, not at all if it is over. It is false when the load's context has ended.
 func (p *pacer) until(at time.Time) bool {
@@ -40,7 +41,7 @@ func (p *pacer) until(at time.Time) bool {
 				return false
 			}
 		default:
-			nap(min(left, step))
+			p.alarm.nap(left)
 		}
 	}
 }

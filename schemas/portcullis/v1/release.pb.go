@@ -759,7 +759,10 @@ type Identity struct {
 	// checkpoint counts when all of them signed it.
 	LogKeys []*LogKey `protobuf:"bytes,10,rep,name=log_keys,json=logKeys,proto3" json:"log_keys,omitempty"`
 	// Witnesses: the verifier key of its cosignatures (C2SP signed-note).
-	Verifier      string `protobuf:"bytes,11,opt,name=verifier,proto3" json:"verifier,omitempty"`
+	Verifier string `protobuf:"bytes,11,opt,name=verifier,proto3" json:"verifier,omitempty"`
+	// Executors: a gateway runs it, in a process of its own, for what it proposes
+	// itself. A zone that starts everybody leaves it alone.
+	Gateway       bool `protobuf:"varint,12,opt,name=gateway,proto3" json:"gateway,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -869,6 +872,13 @@ func (x *Identity) GetVerifier() string {
 		return x.Verifier
 	}
 	return ""
+}
+
+func (x *Identity) GetGateway() bool {
+	if x != nil {
+		return x.Gateway
+	}
+	return false
 }
 
 // LogKey is a public key that signs checkpoints.
@@ -1701,7 +1711,7 @@ const file_portcullis_v1_release_proto_rawDesc = "" +
 	"public_key\x18\x02 \x01(\fB\a\xbaH\x04z\x02h R\tpublicKey\"\\\n" +
 	"\x12GovernorThresholds\x12#\n" +
 	"\arelease\x18\x01 \x01(\rB\t\xbaH\x06*\x04\x18\x10(\x01R\arelease\x12!\n" +
-	"\x06resume\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x10(\x01R\x06resume\"\xa3\x04\n" +
+	"\x06resume\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x10(\x01R\x06resume\"\xbd\x04\n" +
 	"\bIdentity\x12?\n" +
 	"\x04name\x18\x01 \x01(\tB+\xbaH(r&2$^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x123\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x13.portcullis.v1.RoleB\n" +
@@ -1717,7 +1727,8 @@ const file_portcullis_v1_release_proto_rawDesc = "" +
 	"\aconfigs\x18\t \x03(\fB\x0e\xbaH\v\x92\x01\b\x10\x10\"\x04z\x02h R\aconfigs\x12:\n" +
 	"\blog_keys\x18\n" +
 	" \x03(\v2\x15.portcullis.v1.LogKeyB\b\xbaH\x05\x92\x01\x02\x10\x02R\alogKeys\x12$\n" +
-	"\bverifier\x18\v \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\bverifier\"}\n" +
+	"\bverifier\x18\v \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\bverifier\x12\x18\n" +
+	"\agateway\x18\f \x01(\bR\agateway\"}\n" +
 	"\x06LogKey\x12H\n" +
 	"\talgorithm\x18\x01 \x01(\x0e2\x1e.portcullis.v1.LogKeyAlgorithmB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\talgorithm\x12)\n" +
