@@ -34,6 +34,7 @@ func newAnswerBook(cfg Config) *answerBook {
 type waiting struct {
 	intent   trust.Digest
 	deadline time.Time
+	quorum   int // of enforcers that must allow it, if it asked for a decision only; else 0
 	done     chan struct{}
 
 	mu      sync.Mutex
@@ -47,15 +48,18 @@ type waiting struct {
 	pending *Refused // it waits for approvals
 	told    uint32   // rounds that tell was told of
 	tell    func(*Refused)
+
+	evaluation *Evaluation
+	votes      map[trust.Identity]trust.Digest // by enforcer: the decision that it allowed it with
 }
 
-func (b *answerBook) expect(intent trust.Digest, deadline time.Time, pending func(*Refused)) (*waiting, error) {
+func (b *answerBook) expect(intent trust.Digest, deadline time.Time, quorum int, pending func(*Refused)) (*waiting, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
 		return nil, ErrClosed
 	}
-	w := &waiting{intent: intent, deadline: deadline, done: make(chan struct{}), tell: pending}
+	w := &waiting{intent: intent, deadline: deadline, quorum: quorum, done: make(chan struct{}), tell: pending}
 	b.waits[intent] = w
 	return w, nil
 }
@@ -177,6 +181,13 @@ func (w *waiting) decided(a *pb.Answer, data []byte, signer trust.Credential) er
 	if signer.ID.Role != pb.Role_ROLE_ENFORCER || w.intent != trust.DigestIn(d.GetIntentDigest()) {
 		return fmt.Errorf("agent: a decision on %x by %s", d.GetIntentDigest(), signer.ID)
 	}
+	if d.GetEvaluation() != (w.quorum > 0) {
+		return fmt.Errorf("agent: a decision by %s on another kind of intent than was sent", signer.ID)
+	}
+	if d.GetVerdict() == pb.Verdict_VERDICT_ALLOW && w.quorum > 0 {
+		w.vote(a, data, d, signer.ID)
+		return nil
+	}
 	if d.GetVerdict() == pb.Verdict_VERDICT_ALLOW {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -214,6 +225,9 @@ func (w *waiting) concluded(a *pb.Answer, data []byte, signer trust.Credential) 
 	if err := schemas.Decode(data, schemas.MaxItem, o); err != nil {
 		return err
 	}
+	if w.quorum > 0 {
+		return fmt.Errorf("agent: an outcome by %s of an intent that asked for a decision only", signer.ID)
+	}
 	if signer.ID.Role != pb.Role_ROLE_EXECUTOR || !signer.ID.Is(o.GetExecutor()) || w.intent != trust.DigestIn(o.GetIntentDigest()) {
 		return fmt.Errorf("agent: an outcome of %x by %s", o.GetIntentDigest(), signer.ID)
 	}
@@ -242,10 +256,10 @@ func (w *waiting) settle(o *Outcome, err error) {
 	close(w.done)
 }
 
-func (w *waiting) result() (*Outcome, error) {
+func (w *waiting) result() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.outcome, w.err
+	return w.err
 }
 
 // sent notes what became of sending, and reports whether it is certain that no

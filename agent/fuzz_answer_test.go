@@ -46,7 +46,7 @@ func FuzzAnswer(f *testing.F) {
 	cfg := Config{Ledger: ledgerID, ID: alice.ID, Key: alice.Key, Credential: alice.Credential, Issuers: issuers, Logger: slog.New(slog.DiscardHandler)}
 	take := func(data []byte) *waiting {
 		book := newAnswerBook(cfg)
-		w, err := book.expect(mine, time.Now(), nil)
+		w, err := book.expect(mine, time.Now(), 0, nil)
 		if err != nil {
 			f.Fatal(err)
 		}

@@ -70,10 +70,18 @@ const answerGrace = 2 * time.Second
 // approved by then is Refused. If ctx ends first,
 // the intent stays on the ledger and may still be executed.
 func (s *Session) Propose(ctx context.Context, r Request) (*Outcome, error) {
-	wait, err := s.propose(r)
+	wait, err := s.propose(r, 0)
 	if err != nil {
 		return nil, err
 	}
+	if err := s.await(ctx, wait); err != nil {
+		return nil, err
+	}
+	return wait.outcome, nil
+}
+
+// await waits for what becomes of an intent. After nil it was what the caller wants.
+func (s *Session) await(ctx context.Context, wait *waiting) error {
 	defer s.a.answers.forget(wait.intent)
 	over := time.NewTimer(time.Until(wait.deadline) + answerGrace)
 	defer over.Stop()
@@ -81,23 +89,23 @@ func (s *Session) Propose(ctx context.Context, r Request) (*Outcome, error) {
 	case <-wait.done:
 		return wait.result()
 	case <-over.C:
-		return nil, wait.unanswered()
+		return wait.unanswered()
 	case <-ctx.Done():
-		return nil, fmt.Errorf("agent: stopped waiting for intent %s, which may still be executed: %w", wait.intent, ctx.Err())
+		return fmt.Errorf("agent: stopped waiting for intent %s, which may still be executed: %w", wait.intent, ctx.Err())
 	}
 }
 
 // propose makes the intent and queues it. The session moves on only if the
-// intent could be made.
-func (s *Session) propose(r Request) (*waiting, error) {
+// intent could be made. With a quorum it asks for a decision only.
+func (s *Session) propose(r Request, quorum int) (*waiting, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	item, deadline, err := s.encode(r)
+	item, deadline, err := s.encode(r, quorum > 0)
 	if err != nil {
 		return nil, err
 	}
 	digest := trust.DigestOf(item)
-	wait, err := s.a.answers.expect(digest, deadline, r.Pending)
+	wait, err := s.a.answers.expect(digest, deadline, quorum, r.Pending)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +118,7 @@ func (s *Session) propose(r Request) (*waiting, error) {
 	return wait, nil
 }
 
-func (s *Session) encode(r Request) (item []byte, deadline time.Time, err error) {
+func (s *Session) encode(r Request, evaluation bool) (item []byte, deadline time.Time, err error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("agent: no randomness for an intent: %w", err)
@@ -123,7 +131,7 @@ func (s *Session) encode(r Request) (item []byte, deadline time.Time, err error)
 		Id: id[:], Agent: s.a.cfg.ID.String(), Session: s.name, Sequence: s.sequence + 1, Previous: s.previous,
 		Delegation: r.Delegation, Tool: r.Tool, Action: orElse(r.Action, r.Tool), Resource: r.Resource,
 		Arguments: r.Arguments, Context: r.Context, Deadline: timestamppb.New(deadline),
-		TraceParent: r.TraceParent, TraceState: r.TraceState,
+		TraceParent: r.TraceParent, TraceState: r.TraceState, Evaluation: evaluation,
 	}
 	if err := s.argue(in, r.Seal); err != nil {
 		return nil, time.Time{}, err

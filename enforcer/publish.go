@@ -154,7 +154,7 @@ func (p *publisher) answer(d verdict.Derived, at ledger.Position) {
 		return // decisions carry the authenticated signer
 	}
 	add := p.e.answers.Add
-	if d.Decision.GetVerdict() == pb.Verdict_VERDICT_ALLOW {
+	if d.Decision.GetVerdict() == pb.Verdict_VERDICT_ALLOW && !d.Decision.GetEvaluation() {
 		add = p.e.answers.AddLazily // what it waits for is the outcome
 	}
 	add(id.Name, func() *pb.Answer {

@@ -23,7 +23,7 @@ func (l *loop) decided(f *ledger.Fold, d *pb.Decision) {
 	if waits := schemas.Pending(d) || d.GetRound() > 0; waits && d.GetVerdict() != pb.Verdict_VERDICT_ALLOW && handler != nil {
 		return // a later round may allow it; what none does is forgotten with its deadline
 	}
-	if d.GetVerdict() != pb.Verdict_VERDICT_ALLOW || handler == nil {
+	if d.GetVerdict() != pb.Verdict_VERDICT_ALLOW || d.GetEvaluation() || handler == nil {
 		l.intents.drop(digest)
 		return
 	}

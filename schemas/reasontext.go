@@ -65,6 +65,7 @@ var reasonText = map[pb.Reason]string{
 	pb.Reason_REASON_CLAIM_SECOND:         "A valid claim for the intent stands earlier.",
 	pb.Reason_REASON_CLAIM_WRONG_TOOL:     "The executor does not serve the tool.",
 	pb.Reason_REASON_CLAIM_MALFORMED:      "The item is not a well-formed claim.",
+	pb.Reason_REASON_CLAIM_EVALUATION:     "The intent asked for a decision only.",
 	pb.Reason_REASON_CLAIM_RELEASE:        "The release in force is not valid at the claim.",
 	pb.Reason_REASON_START_LATE:           "The start bound passed before the action could start.",
 	pb.Reason_REASON_START_DISARMED:       "The executor was disarmed when it read its claim.",

@@ -48,6 +48,7 @@ func (g *agent) next(session string, a, b uint32, mutators ...func(*pb.Intent)) 
 	if a%2 == 0 {
 		in.Tool, in.Action, in.Resource, in.Arguments = "read", "read", "notes.txt", []byte(`{}`)
 	}
+	in.Evaluation = b%16 == 7
 	digest := trust.DigestOf(in.GetArguments())
 	in.ArgumentsDigest = digest[:]
 	for _, mutate := range mutators {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/trust"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
@@ -65,6 +67,7 @@ func (w *World) acted(x *executor, r *readyAct) {
 	w.acts = append(w.acts, act)
 	bound := time.Duration(int64(startBound) * 1000 / x.node.rate) // of true time, by this node's clock
 	d := w.checkAuthority(x, act)
+	w.checkAsked(act, r.intent)
 	w.checkHalts(x, act, d, bound)
 	w.checkPulse(x, act, bound)
 	w.checkLie(x, act, bound)
@@ -115,6 +118,14 @@ func (w *World) checkAuthority(x *executor, act Act) *pb.Decision {
 	refuse(h.Beat.Seq == 0 || h.Beat.Fault || h.LogTime.Sub(h.Beat.LogTime) >= pulseLimit, "no fresh pulse")
 	w.checkApproved(act, d)
 	return d
+}
+
+// checkAsked is S1 by what the agent asked for.
+func (w *World) checkAsked(act Act, intent []byte) {
+	in := new(pb.Intent)
+	if err := proto.Unmarshal(intent, in); err != nil || in.GetEvaluation() {
+		w.fail(S1, "%s acts by claim %s on what asked for a decision only (%v)", act.By, act.Claim, err)
+	}
 }
 
 // checkHalts is S3, and S3' for an executor that was shown another ledger.

@@ -91,7 +91,9 @@ func (h *History) decide(a *Asked) {
 	refuse(trust.DigestOf(a.content.GetArguments()) != trust.DigestIn(a.content.GetArgumentsDigest()), "its arguments are others than it digests")
 	h.judge(a, refuse)
 	if need := needed(a.content); need > 0 && a.Why == "" {
-		a.waits = &wait{need: need}
+		if !a.content.GetEvaluation() {
+			a.waits = &wait{need: need}
+		}
 		a.Why = "it waits for approvals"
 	}
 	h.settle(a, &a.Point)
@@ -116,7 +118,7 @@ func (h *History) judge(a *Asked, refuse func(bad bool, why string)) {
 
 // settle allows what nothing speaks against, and charges it.
 func (h *History) settle(a *Asked, p *Point) {
-	if p.Allowed = p.Why == ""; p.Allowed && a.content.GetTool() == "pay" {
+	if p.Allowed = p.Why == ""; p.Allowed && a.content.GetTool() == "pay" && !a.content.GetEvaluation() {
 		amount, _ := amountOf(a.content)
 		h.charges = append(h.charges, charged{a.Agent, h.LogTime, amount})
 	}

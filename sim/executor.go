@@ -164,7 +164,7 @@ func (x *executor) decided(f *ledger.Fold, d *pb.Decision) {
 	case x.node.w.cfg.Bold:
 		x.bid(d)
 	case schemas.Pending(d) && turn >= 0: // a later round may allow it
-	case d.GetVerdict() != pb.Verdict_VERDICT_ALLOW || turn < 0:
+	case d.GetVerdict() != pb.Verdict_VERDICT_ALLOW || d.GetEvaluation() || turn < 0:
 		x.drop(digest)
 	case turn == 0:
 		x.bid(d)

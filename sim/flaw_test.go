@@ -24,6 +24,7 @@ var flaws = []struct {
 	// core/permit, check by check.
 	{"expired release", sim.ClaimUnchecked(pb.Reason_REASON_CLAIM_RELEASE), bold, is(sim.S1), 123},
 	{"denied", sim.ClaimUnchecked(pb.Reason_REASON_CLAIM_DENIED), bold, is(sim.S1), 0},
+	{"only to be evaluated", sim.ClaimUnchecked(pb.Reason_REASON_CLAIM_EVALUATION), bold, is(sim.S1), 0},
 	{"deadline passed", sim.ClaimUnchecked(pb.Reason_REASON_CLAIM_EXPIRED), bold, is(sim.S1), 47},
 	{"halted, by a lying quorum", sim.ClaimUnchecked(pb.Reason_REASON_CLAIM_HALTED), lyingQuorum, is(sim.S1, sim.S3), 0},
 	{"revoked, by a lying quorum", sim.ClaimUnchecked(pb.Reason_REASON_CLAIM_REVOKED), lyingQuorum, is(sim.S1), 36},

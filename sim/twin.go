@@ -158,6 +158,7 @@ func (t *twin) void(v *view, h *held, token string, signer trust.Identity, c *pb
 		{pb.Reason_REASON_CLAIM_RELEASE, release.ValidAt(now)},
 		{pb.Reason_REASON_CLAIM_UNDECIDED, ledger.PositionOf(c.GetIntent()) == ledger.PositionOf(d.GetIntent())},
 		{pb.Reason_REASON_CLAIM_DENIED, d.GetVerdict() == pb.Verdict_VERDICT_ALLOW && len(d.GetReasons()) == 0},
+		{pb.Reason_REASON_CLAIM_EVALUATION, !d.GetEvaluation()},
 		{pb.Reason_REASON_CLAIM_EXPIRED, d.GetDeadline().AsTime().After(now)},
 		{pb.Reason_REASON_CLAIM_HALTED, !t.halted(v, d)},
 		{pb.Reason_REASON_CLAIM_REVOKED, !gov.RevokedID(d.GetAgent()) && !gov.RevokedID(signer.String())},
@@ -194,7 +195,8 @@ func (t *twin) permit(r ruling) func(t0, now time.Duration, intent []byte) error
 		readable := schemas.Decode(intent, schemas.MaxIntent, in) == nil
 		same := trust.DigestOf(intent) == r.Intent && readable
 		covered := in.GetAgent() == r.Decision.GetAgent() && in.GetSession() == r.Decision.GetSession() &&
-			in.GetTool() == r.Decision.GetTool() && in.GetDeadline().AsTime().Equal(r.Decision.GetDeadline().AsTime())
+			in.GetTool() == r.Decision.GetTool() && in.GetDeadline().AsTime().Equal(r.Decision.GetDeadline().AsTime()) &&
+			in.GetEvaluation() == r.Decision.GetEvaluation()
 		switch {
 		case again:
 			return schemas.Refuse(pb.Reason_REASON_CLAIM_SECOND, "spent")

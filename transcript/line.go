@@ -75,6 +75,8 @@ type Intent struct {
 	Arguments json.RawMessage `json:"arguments,omitempty"` // a string if they are no JSON
 	Sealed    string          `json:"sealed_to,omitempty"` // id of the key that they are sealed to
 	Deadline  *time.Time      `json:"deadline,omitempty"`
+
+	Evaluation bool `json:"evaluation,omitempty"` // it asks for a decision only
 }
 
 // Decision is one enforcer's verdict.

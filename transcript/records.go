@@ -36,7 +36,7 @@ func intent(digest trust.Digest, c verdict.Content) *Intent {
 	}
 	in.Agent, in.Session, in.Sequence = c.Intent.GetAgent(), c.Intent.GetSession(), c.Intent.GetSequence()
 	in.Tool, in.Action, in.Resource = c.Intent.GetTool(), c.Intent.GetAction(), c.Intent.GetResource()
-	in.Deadline = moment(c.Intent.GetDeadline())
+	in.Deadline, in.Evaluation = moment(c.Intent.GetDeadline()), c.Intent.GetEvaluation()
 	if in.Sealed = c.Intent.GetSealed().GetKey(); in.Sealed == "" {
 		in.Arguments = asJSON(c.Intent.GetArguments())
 	}

@@ -100,6 +100,9 @@ func (in *Intent) text(by []string) string {
 		return "unreadable: " + in.Defect
 	}
 	fmt.Fprintf(&b, "→ %s %s", in.Tool, clean(in.Resource, maxPhrase))
+	if in.Evaluation {
+		b.WriteString(", for a decision only")
+	}
 	if len(by) != 1 || by[0] != in.Agent {
 		b.WriteString(", in the name of " + shortName(in.Agent))
 	}

@@ -44,23 +44,44 @@ func (w *stage) introduce(names []string) {
 
 // propose asks through the SDK and tells what the agent heard.
 func (w *stage) propose(words []string) {
-	name := words[0]
-	a := w.agents[name]
-	if a == nil {
-		var err error
-		var conn *streams.Conn
-		a, conn, err = w.zone.Agent(w.t.Context(), name)
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	defer cancel()
+	out, err := w.sdk(words[0]).Propose(ctx, w.request(words))
+	w.must(ctx.Err())
+	w.hear(words[0], out, err)
+}
+
+// evaluate asks through the SDK for a decision only.
+func (w *stage) evaluate(words []string) {
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	defer cancel()
+	release, err := w.fabric.Release()
+	w.must(err)
+	e, err := w.sdk(words[0]).Evaluate(ctx, w.request(words), int(release.Proto.GetDecisionThreshold()))
+	w.must(err)
+	said := "DENY"
+	if e.Allowed {
+		said = "ALLOW"
+	}
+	for _, r := range e.Reasons {
+		said += " " + schemas.ReasonCode(r)
+	}
+	w.note("%s hears: %s", words[0], said)
+}
+
+func (w *stage) sdk(name string) *agent.Agent {
+	if w.agents[name] == nil {
+		a, conn, err := w.zone.Agent(w.t.Context(), name)
 		w.must(err)
 		w.t.Cleanup(func() { a.Close(); conn.Close() })
 		w.agents[name] = a
 	}
+	return w.agents[name]
+}
+
+func (w *stage) request(words []string) agent.Request {
 	arguments, o := options(words[3:])
-	r := agent.Request{Tool: words[1], Resource: words[2], Arguments: arguments, Timeout: w.duration(o["within"], longest)}
-	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
-	defer cancel()
-	out, err := a.Propose(ctx, r)
-	w.must(ctx.Err())
-	w.hear(name, out, err)
+	return agent.Request{Tool: words[1], Resource: words[2], Arguments: arguments, Timeout: w.duration(o["within"], longest)}
 }
 
 func (w *stage) hear(name string, out *agent.Outcome, err error) {
@@ -106,6 +127,7 @@ func (w *stage) draft(words []string) {
 	}
 	id, err := uuid.NewV7()
 	w.must(err)
+	_, in.Evaluation = o["evaluation"]
 	sum := trust.DigestOf(in.GetArguments())
 	in.Id, in.ArgumentsDigest = id[:], sum[:]
 	item, err := schemas.Marshal(in)

@@ -17,9 +17,11 @@ import (
 //	introduce NAME                append a participant's credential only
 //	propose AGENT TOOL RESOURCE key=value… @within=10s
 //	                              through the SDK, and wait for the answer
+//	evaluate AGENT …              the same for a decision only
 //	draft I AGENT TOOL RESOURCE key=value… @option=…
 //	                              make an intent by hand: @within=10s (may be negative) @session=s
-//	                              @sequence=n @previous=I @for=NAME (whom it names as its agent)
+//	                              @sequence=n @previous=I @for=NAME (whom it names as its agent) @evaluation (for a
+//	                              decision only)
 //	intent I …                    draft, and append it in a list of its own
 //	list I…                       append intents in one list, signed by the first one's agent
 //	again I                       append once more the list that I was in last, byte for byte
@@ -44,7 +46,7 @@ import (
 //	await silence                 wait until the newest pulse is too old
 var directives = map[string]func(*stage, []string){
 	"fabric": (*stage).open, "start": (*stage).start, "stop": (*stage).stop, "introduce": (*stage).introduce,
-	"propose": (*stage).propose, "draft": (*stage).draft, "intent": (*stage).intent, "list": (*stage).list,
+	"propose": (*stage).propose, "evaluate": (*stage).evaluate, "draft": (*stage).draft, "intent": (*stage).intent, "list": (*stage).list,
 	"again": (*stage).again, "tamper": (*stage).tamper, "junk": (*stage).junk, "decide": (*stage).decide, "claim": (*stage).claim, "report": (*stage).report,
 	"approve": (*stage).approve, "refuse": (*stage).refuse,
 	"govern": (*stage).govern, "copy": (*stage).copied, "send": (*stage).send, "await": (*stage).await, "show": (*stage).show,

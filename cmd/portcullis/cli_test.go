@@ -136,6 +136,8 @@ func TestSession(t *testing.T) {
 	s.run(append([]string{"--json"}, read...)...)
 	s.run(transfer("250")...)
 	s.run(transfer("5000")...)
+	s.run(append(transfer("250"), "--evaluate")...)
+	s.run(append([]string{"--json"}, append(transfer("5000"), "--evaluate")...)...)
 	s.run(append([]string{"--json"}, transfer("5000")...)...)
 	s.run("propose", "--as", "scout", "--tool", "file-read", "--resource", "reports/none.txt", "--args", `{"path":"reports/none.txt"}`)
 	s.run("propose", "--as", "mallory", "--tool", "file-read", "--resource", "reports/q3.txt", "--arg", "path=reports/q3.txt")

@@ -25,6 +25,7 @@ type proposeFlags struct {
 	arguments          argumentFlags
 	timeout            time.Duration
 	seal               string // id of a sealing key; "" for arguments in the clear
+	evaluate           bool
 }
 
 func newProposeCommand(g *globals) *cobra.Command {
@@ -35,6 +36,9 @@ func newProposeCommand(g *globals) *cobra.Command {
 		Long: `Proposes one action as an agent of the data folder, and waits until it was
 executed, refused, or its deadline is over. The exit code says which. While it
 waits for approvals, standard error says so: give it a long --timeout then.
+
+With --evaluate it asks for the verdict only: nothing is done, nothing is taken from
+limits, and nobody is asked to approve.
 
 With --seal the arguments go sealed to a key of the release: enforcers and
 executors read them, the ledger keeps them until the key is erased.
@@ -49,6 +53,7 @@ JSON: {"verdict":"ALLOW"|"DENY"|"","status":"EXECUTED"|…|"","intent","intent_a
 	c.Flags().StringVar(&flags.resource, "resource", "", "what is to be acted upon")
 	c.Flags().DurationVar(&flags.timeout, "timeout", 10*time.Second, "from now to the deadline")
 	c.Flags().StringVar(&flags.seal, "seal", "", "seal the arguments to this key of the release (portcullis keys sealing)")
+	c.Flags().BoolVar(&flags.evaluate, "evaluate", false, "ask for the verdict only: nothing is done")
 	flags.arguments.register(c)
 	required(c, "as", "tool", "resource")
 	return c
@@ -91,7 +96,12 @@ func (g *globals) propose(ctx context.Context, flags *proposeFlags) error {
 		return err
 	}
 	defer done()
-	out, err := a.Propose(ctx, agent.Request{Tool: flags.tool, Resource: flags.resource, Arguments: arguments, Timeout: flags.timeout, Seal: seal, Pending: g.pending})
+	request := agent.Request{Tool: flags.tool, Resource: flags.resource, Arguments: arguments, Timeout: flags.timeout, Seal: seal, Pending: g.pending}
+	if flags.evaluate {
+		e, err := a.Evaluate(ctx, request, int(release.Proto.GetDecisionThreshold()))
+		return g.evaluated(e, err)
+	}
+	out, err := a.Propose(ctx, request)
 	return g.proposed(out, err)
 }
 
@@ -191,6 +201,20 @@ func (g *globals) proposed(out *agent.Outcome, err error) error {
 	default:
 		return err
 	}
+}
+
+// evaluated tells a verdict that nobody can act on; a DENY is what it is for a
+// proposal.
+func (g *globals) evaluated(e *agent.Evaluation, err error) error {
+	if err != nil {
+		return err
+	}
+	if !e.Allowed {
+		return g.proposed(nil, &agent.Refused{Intent: e.Intent, At: e.At, DecidedAt: e.DecidedAt, Reasons: e.Reasons, Policies: e.Policies, Explanation: e.Explanation})
+	}
+	return g.say(proposal{
+		Verdict: "ALLOW", Intent: e.Intent.String(), IntentAt: e.At.String(), DecidedAt: e.DecidedAt.String(), Policies: e.Policies, Explanation: e.Explanation,
+	}, "ALLOW, for a decision only\n  intent    %s at %s\n  decision  %s\n%s", e.Intent, e.At, e.DecidedAt, indent(e.Explanation))
 }
 
 func codesOf(reasons []pb.Reason) []string {

@@ -49,6 +49,14 @@ var honest = []struct {
 		w.allowed()
 		w.pass(11 * time.Second)
 	}, final(audit.StateExpired), nil, 0},
+	{"an evaluation", nil, func(w *world) { w.decide(one, w.ask("alice", pay(5), only)) }, final(audit.StateEvaluated), nil, 0},
+	{"an evaluation is denied", nil, func(w *world) { w.decide(one, w.ask("alice", pay(20000), only)) }, final(audit.StateDenied), nil, 0},
+	{"an evaluation is claimed", nil, func(w *world) {
+		r := w.ask("alice", pay(5), only)
+		w.decide(one, r)
+		w.claim("x1", r)
+		w.pass(11 * time.Second)
+	}, final(audit.StateEvaluated), map[string]uint64{"claim.evaluation": 1}, 0},
 	{"not over yet", nil, func(w *world) { w.allowed() }, nil, nil, 1},
 	{"running", nil, func(w *world) { w.claim("x1", w.allowed()) }, nil, nil, 1},
 	{"void: halted", nil, func(w *world) {
@@ -356,6 +364,8 @@ func patient(d time.Duration) func(*pb.Release) {
 func memory(d time.Duration) func(*pb.Release) {
 	return func(r *pb.Release) { r.Bounds.Memory = durationpb.New(d) }
 }
+
+func only(in *pb.Intent) { in.Evaluation = true }
 
 func final(states ...audit.State) map[audit.State]uint64 {
 	all := map[audit.State]uint64{}

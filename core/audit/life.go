@@ -107,9 +107,12 @@ func (j *Judge) decided(l *life, d *pb.Decision) {
 	if l.quorum == nil || d.GetRound() >= l.quorum.GetRound() {
 		l.quorum = d
 	}
-	// What round 0 denies for any reason but a missing approval gets no other round.
-	if l.claim == nil && l.quorum.GetRound() == 0 && l.verdict() == StateDenied && !schemas.Pending(l.quorum) {
-		j.finish(l, StateDenied)
+	// What round 0 denies for any reason but a missing approval gets no other round,
+	// and what asked for a decision only has it.
+	if l.claim == nil && l.quorum.GetRound() == 0 && !schemas.Pending(l.quorum) {
+		if s := l.verdict(); s == StateDenied || s == StateEvaluated {
+			j.finish(l, s)
+		}
 	}
 }
 
@@ -135,6 +138,8 @@ func (l *life) verdict() State {
 		return StateExpired
 	case l.quorum.GetVerdict() != pb.Verdict_VERDICT_ALLOW:
 		return StateDenied
+	case l.quorum.GetEvaluation():
+		return StateEvaluated
 	case l.voids > 0:
 		return StateVoid
 	default:

@@ -67,14 +67,15 @@ const (
 	StateInterrupted   State = "interrupted"
 	StateAbandoned     State = "abandoned"
 	StateIndeterminate State = "indeterminate"
-	StateDenied        State = "denied"  // a quorum denied it
-	StateVoid          State = "void"    // allowed, and every claim on it was void
-	StateExpired       State = "expired" // no quorum, or no claim, before its deadline
+	StateDenied        State = "denied"    // a quorum denied it
+	StateEvaluated     State = "evaluated" // allowed, and asked for a decision only
+	StateVoid          State = "void"      // allowed, and every claim on it was void
+	StateExpired       State = "expired"   // no quorum, or no claim, before its deadline
 )
 
 // States lists the final states, in the order in which people want them.
 func States() []State {
-	return []State{StateExecuted, StateFailed, StateInterrupted, StateAbandoned, StateIndeterminate, StateDenied, StateVoid, StateExpired}
+	return []State{StateExecuted, StateFailed, StateInterrupted, StateAbandoned, StateIndeterminate, StateDenied, StateEvaluated, StateVoid, StateExpired}
 }
 
 // Governed is a governance record that took effect.

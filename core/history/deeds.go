@@ -30,7 +30,7 @@ func (h *History) takeDecisions(f *ledger.Fold, rec ledger.Record, a Ahead) {
 		}
 		d := decision{
 			at: at, time: nanos(rec.LogTime), of: ledger.PositionOf(said.GetIntent()), bytes: item.Digest, round: said.GetRound(),
-			signer: h.signer(rec), ground: h.groundOf(said), allow: said.GetVerdict() == pb.Verdict_VERDICT_ALLOW,
+			signer: h.signer(rec), ground: h.groundOf(said), allow: said.GetVerdict() == pb.Verdict_VERDICT_ALLOW, evaluation: said.GetEvaluation(),
 			stray: rec.Token != verdict.Subject(said),
 		}
 		d.quorum = h.completes(n, d, int(release.Proto.GetDecisionThreshold()))

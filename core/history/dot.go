@@ -7,7 +7,7 @@ import (
 
 // dotColours fill the nodes by what became of their intents.
 var dotColours = map[State]string{
-	StateExecuted: "#cfe8cf", StateDenied: "#f3cccc", StateVoid: "#f3cccc", StateFailed: "#f7dfb8", StateInterrupted: "#f7dfb8",
+	StateExecuted: "#cfe8cf", StateEvaluated: "#cfe8cf", StateDenied: "#f3cccc", StateVoid: "#f3cccc", StateFailed: "#f7dfb8", StateInterrupted: "#f7dfb8",
 	StateAbandoned: "#e6e6e6", StateExpired: "#e6e6e6", StateIndeterminate: "#f7dfb8",
 }
 

@@ -51,16 +51,17 @@ type node struct {
 
 // decision is one enforcer's vote.
 type decision struct {
-	at     ledger.Position
-	time   int64
-	of     ledger.Position // where the intent stands that it decides: one that is sent again late is decided again
-	bytes  trust.Digest
-	round  uint32
-	signer uint32
-	ground uint32
-	allow  bool
-	stray  bool // on another tool's subject: it counts for nothing
-	quorum bool // it completed the round's first quorum
+	at         ledger.Position
+	time       int64
+	of         ledger.Position // where the intent stands that it decides: one that is sent again late is decided again
+	bytes      trust.Digest
+	round      uint32
+	signer     uint32
+	ground     uint32
+	allow      bool
+	evaluation bool // the intent asked for no more
+	stray      bool // on another tool's subject: it counts for nothing
+	quorum     bool // it completed the round's first quorum
 }
 
 // ground is what a decision rests on, apart from its intent.

@@ -23,15 +23,16 @@ const (
 	StateAbandoned     State = "abandoned"
 	StateIndeterminate State = "indeterminate"
 	StateDenied        State = "denied"
-	StateVoid          State = "void"    // allowed, and every claim on it was void
-	StateExpired       State = "expired" // no quorum, or no claim, before its deadline
+	StateEvaluated     State = "evaluated" // allowed, and asked for a decision only
+	StateVoid          State = "void"      // allowed, and every claim on it was void
+	StateExpired       State = "expired"   // no quorum, or no claim, before its deadline
 )
 
 // States lists all states, in the order in which people want them.
 func States() []State {
 	return []State{
 		StateOpen, StateWaiting, StateAllowed, StateClaimed, StateExecuted, StateFailed, StateInterrupted, StateAbandoned,
-		StateIndeterminate, StateDenied, StateVoid, StateExpired,
+		StateIndeterminate, StateDenied, StateEvaluated, StateVoid, StateExpired,
 	}
 }
 
@@ -40,7 +41,7 @@ func (s State) Final() bool {
 	switch s {
 	case StateOpen, StateWaiting, StateAllowed, StateClaimed:
 		return false
-	case StateExecuted, StateFailed, StateInterrupted, StateAbandoned, StateIndeterminate, StateDenied, StateVoid, StateExpired:
+	case StateExecuted, StateFailed, StateInterrupted, StateAbandoned, StateIndeterminate, StateDenied, StateEvaluated, StateVoid, StateExpired:
 		return true
 	default:
 		return false
@@ -67,10 +68,12 @@ func (h *History) state(n *node, now int64) State {
 		return StateExpired
 	case newest == nil:
 		return StateOpen
-	case !newest.allow && h.pending(newest) && !over:
+	case !newest.allow && !newest.evaluation && h.pending(newest) && !over:
 		return StateWaiting
 	case !newest.allow:
 		return StateDenied
+	case newest.evaluation:
+		return StateEvaluated
 	case !over:
 		return StateAllowed
 	case len(n.claims) > 0:

@@ -62,5 +62,5 @@ func (p *Permit) Spend(t0, now time.Duration, intent []byte) (Grant, error) {
 // dishonest quorum could step round a halt, or make the book forget a claim (S2).
 func covers(d *pb.Decision, in *pb.Intent) bool {
 	return d.GetAgent() == in.GetAgent() && d.GetSession() == in.GetSession() && d.GetTool() == in.GetTool() &&
-		d.GetDeadline().AsTime().Equal(in.GetDeadline().AsTime())
+		d.GetDeadline().AsTime().Equal(in.GetDeadline().AsTime()) && d.GetEvaluation() == in.GetEvaluation()
 }

@@ -65,6 +65,9 @@ func Valid(v View, held *entry, token string, signer trust.Identity, claim *pb.C
 	if d.GetVerdict() != pb.Verdict_VERDICT_ALLOW || len(d.GetReasons()) > 0 {
 		return pb.Reason_REASON_CLAIM_DENIED
 	}
+	if d.GetEvaluation() {
+		return pb.Reason_REASON_CLAIM_EVALUATION
+	}
 	if !d.GetDeadline().AsTime().After(v.LogTime()) {
 		return pb.Reason_REASON_CLAIM_EXPIRED
 	}

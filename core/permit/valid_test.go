@@ -24,6 +24,7 @@ const (
 	wrongTool  = pb.Reason_REASON_CLAIM_WRONG_TOOL
 	malformed  = pb.Reason_REASON_CLAIM_MALFORMED
 	noRelease  = pb.Reason_REASON_CLAIM_RELEASE
+	evaluation = pb.Reason_REASON_CLAIM_EVALUATION
 )
 
 func halt(kind pb.ScopeKind, value string) *pb.Governance { return trusttest.Halt(kind, value) }
@@ -90,6 +91,13 @@ var scenarios = []struct {
 		w.pulse()
 		return w.claim(r, w.x1)
 	}, denied},
+
+	{"asked for a decision only", func(w *world) permit.Ruling {
+		r := w.request(func(in *pb.Intent) { in.Evaluation = true })
+		w.decide(w.decision(r, func(d *pb.Decision) { d.Evaluation = true }), w.e1)
+		w.pulse()
+		return w.claim(r, w.x1)
+	}, evaluation},
 
 	{"deadline at the claim", func(w *world) permit.Ruling {
 		r := w.request()

@@ -34,6 +34,18 @@ var stories = append([]story{
 		w.pulse()
 		return proof.Question{Intent: a.digest}
 	}},
+	{"evaluated", proof.KindEvaluated, func(w *world) proof.Question {
+		a := w.ask(evaluation)
+		w.decide(w.decision(a), w.e1, w.e2)
+		w.pulse()
+		return proof.Question{Intent: a.digest}
+	}},
+	{"denied_evaluation", proof.KindDenied, func(w *world) proof.Question {
+		a := w.ask(evaluation)
+		w.decide(w.decision(a, deny(pb.Reason_REASON_APPROVAL_PENDING)), w.e1, w.e2) // which nobody gives
+		w.pulse()
+		return proof.Question{Intent: a.digest}
+	}},
 	{"denied", proof.KindDenied, func(w *world) proof.Question {
 		a := w.ask()
 		w.decide(w.decision(a, deny(pb.Reason_REASON_POLICY_FORBIDDEN)), w.e1, w.e3)
@@ -101,6 +113,8 @@ var stories = append([]story{
 		return q
 	}},
 }, voids()...)
+
+func evaluation(in *pb.Intent) { in.Evaluation = true }
 
 // waiting is an intent that waits for approval.
 func (w *world) waiting() asked {
@@ -170,6 +184,13 @@ func voids() []story {
 			w.govern(trusttest.Released(next))
 			w.now = w.now.Add(6 * time.Second)
 		}),
+		{"void_evaluation", proof.KindVoid, func(w *world) proof.Question {
+			a := w.ask(evaluation)
+			w.decide(w.decision(a), w.e1, w.e2)
+			at := w.claim(a, w.x1)
+			w.pulse()
+			return proof.Question{Intent: a.digest, Claim: at}
+		}},
 		{"void_denied", proof.KindVoid, func(w *world) proof.Question {
 			a := w.ask()
 			w.decide(w.decision(a, deny(pb.Reason_REASON_POLICY_FORBIDDEN)), w.e1, w.e2)

@@ -213,6 +213,9 @@ func (g *Gatherer) Choose() (*Selection, error) {
 		}
 		return g.selection(KindDenied, nil, q.moment, g.decisionNeeds(q))
 	}
+	if q := g.read.decided; q != nil && q.decision.GetEvaluation() {
+		return g.selection(KindEvaluated, nil, q.moment, g.decisionNeeds(q))
+	}
 	switch {
 	case deadline == nil:
 		return nil, fmt.Errorf("%w: it cannot be read, and no quorum has denied it yet", ErrOpen)

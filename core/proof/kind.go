@@ -18,12 +18,13 @@ const (
 	KindClaimed       Kind = "claimed" // a valid claim stands; its outcome is not in the file
 	KindVoid          Kind = "void"    // one claim on it is void
 	KindDenied        Kind = "denied"
+	KindEvaluated     Kind = "evaluated" // allowed, and asked for a decision only
 	KindExpired       Kind = "expired"
 )
 
 // Kinds lists the kinds.
 func Kinds() []Kind {
-	return []Kind{KindExecuted, KindFailed, KindInterrupted, KindAbandoned, KindIndeterminate, KindClaimed, KindVoid, KindDenied, KindExpired}
+	return []Kind{KindExecuted, KindFailed, KindInterrupted, KindAbandoned, KindIndeterminate, KindClaimed, KindVoid, KindDenied, KindEvaluated, KindExpired}
 }
 
 var kindOfStatus = map[pb.Status]Kind{

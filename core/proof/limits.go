@@ -74,7 +74,7 @@ func (k Kind) limits() []string {
 		}
 	case KindVoid:
 		return []string{"That no other claim on this intent is valid."}
-	case KindDenied:
+	case KindDenied, KindEvaluated:
 		return []string{"That nobody acted all the same outside an executor."}
 	case KindExpired:
 		return []string{

@@ -87,6 +87,8 @@ func (v *verification) steps() []step {
 		all = append(all, step{StepClaim, "The claim is void where it stands: it gave no authority to act.", v.judgeVoid})
 	case k == KindDenied:
 		all = append(all, decision("A quorum of enforcers denied exactly this intent."))
+	case k == KindEvaluated:
+		all = append(all, decision("A quorum of enforcers allowed exactly this intent, which asked for a decision only."))
 	case k == KindExpired:
 		all = append(all, step{StepDeadline, "The intent's deadline is behind: no later claim on it can be valid.", v.judgeDeadline})
 	}
@@ -183,10 +185,13 @@ func (v *verification) judgeIntent() (string, error) {
 // the newest.
 func (v *verification) judgeDecision() (string, error) {
 	v.decided = v.read.decided
-	want := pb.Verdict_VERDICT_DENY_UNSPECIFIED
-	if v.file.Kind != KindDenied {
+	want := pb.Verdict_VERDICT_ALLOW
+	switch {
+	case v.file.Kind == KindDenied:
+		want = pb.Verdict_VERDICT_DENY_UNSPECIFIED
+	case v.file.Kind.ofClaim():
 		v.claim, _ = v.read.ruling(ledger.Position(*v.file.About.Claim))
-		v.decided, want = v.claim.decided, pb.Verdict_VERDICT_ALLOW
+		v.decided = v.claim.decided
 	}
 	if v.decided == nil {
 		return "", errors.New("no quorum of enforcers signed the same decision on it, or its claim is not in the file")
@@ -197,6 +202,9 @@ func (v *verification) judgeDecision() (string, error) {
 	}
 	if err := v.checkDecision(d); err != nil {
 		return "", err
+	}
+	if v.file.Kind == KindEvaluated && !d.GetEvaluation() {
+		return "", errors.New("the intent asked to be carried out: a claim on it may be valid")
 	}
 	if v.file.Kind == KindDenied {
 		if err := errors.Join(v.checkUnclaimed(), v.checkFinal(d)); err != nil {
@@ -258,7 +266,7 @@ func (v *verification) decidesAt(d *pb.Decision) bool {
 // repeats reports whether an ALLOW says of an intent what it says itself.
 func repeats(d *pb.Decision, in *pb.Intent) bool {
 	return in != nil && d.GetAgent() == in.GetAgent() && d.GetSession() == in.GetSession() && d.GetTool() == in.GetTool() &&
-		d.GetDeadline().AsTime().Equal(in.GetDeadline().AsTime())
+		d.GetDeadline().AsTime().Equal(in.GetDeadline().AsTime()) && d.GetEvaluation() == in.GetEvaluation()
 }
 
 func (v *verification) judgeClaim() (string, error) {

@@ -183,7 +183,7 @@ func (w *world) decision(a asked, mutators ...func(*pb.Decision)) *pb.Decision {
 	d := &pb.Decision{
 		Intent: a.at.Proto(), IntentDigest: a.digest[:], Verdict: pb.Verdict_VERDICT_ALLOW, Epoch: gov.Epoch(), Release: release[:], Policies: []string{"all"},
 		Deadline: a.intent.GetDeadline(), LogTime: timestamppb.New(w.fold.LogTime()), Agent: a.intent.GetAgent(), Session: a.intent.GetSession(),
-		Tool: a.intent.GetTool(), SessionSequence: a.intent.GetSequence(),
+		Tool: a.intent.GetTool(), SessionSequence: a.intent.GetSequence(), Evaluation: a.intent.GetEvaluation(),
 	}
 	for _, mutate := range mutators {
 		mutate(d)

@@ -121,7 +121,7 @@ func (c *deciding) checkContent() {
 	forged := in.GetAgent() != id
 	c.denyIf(forged, pb.Reason_REASON_INTENT_FORGED)
 	c.denyIf(!c.legible, pb.Reason_REASON_ARGUMENTS_SEALED)
-	c.d.Deadline = in.GetDeadline()
+	c.d.Deadline, c.d.Evaluation = in.GetDeadline(), in.GetEvaluation()
 	c.checkDeadline()
 	if !forged { // what a forger says of a session says nothing of his own
 		c.d.Session = in.GetSession()
@@ -323,9 +323,10 @@ func (c *deciding) finish() *pb.Decision {
 	c.d.Reasons = slices.Compact(c.reasons)
 	if len(c.d.GetReasons()) == 0 {
 		c.d.Verdict = pb.Verdict_VERDICT_ALLOW
-		return c.d
 	}
-	c.d.Charges = nil
+	if c.d.GetVerdict() != pb.Verdict_VERDICT_ALLOW || c.d.GetEvaluation() {
+		c.d.Charges = nil // what cannot be done takes nothing
+	}
 	return c.d
 }
 

@@ -74,6 +74,26 @@ func TestLimitKeys(t *testing.T) {
 	}
 }
 
+// TestAnEvaluationTakesNothing: it is judged by what others have taken, and its
+// decision says that it asked for no more.
+func TestAnEvaluationTakesNothing(t *testing.T) {
+	w := newWorld(t, limits(sum(pb.LimitKey_LIMIT_KEY_AGENT, 10, time.Minute)))
+	only := func(in *pb.Intent) { in.Evaluation = true }
+	for range 3 {
+		d := w.ask(w.alice, pay(8), only)
+		wantReasons(t, d)
+		if !d.GetEvaluation() || len(d.GetCharges()) > 0 {
+			t.Errorf("%v", d)
+		}
+	}
+	d := w.ask(w.alice, pay(8))
+	wantReasons(t, d)
+	if d.GetEvaluation() || len(d.GetCharges()) == 0 {
+		t.Errorf("an intent to be carried out: %v", d)
+	}
+	wantReasons(t, w.ask(w.alice, pay(8), only), limitExceeded)
+}
+
 // TestWindowSlides: a charge counts until exactly one window after it.
 func TestWindowSlides(t *testing.T) {
 	w := newWorld(t, limits(sum(pb.LimitKey_LIMIT_KEY_AGENT, 10, time.Minute)))

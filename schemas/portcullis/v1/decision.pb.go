@@ -103,7 +103,9 @@ type Decision struct {
 	// Round 0, then one more for each approval.
 	Round uint32 `protobuf:"varint,16,opt,name=round,proto3" json:"round,omitempty"`
 	// The approval that opened this round; absent in round 0.
-	Approval      *Position `protobuf:"bytes,17,opt,name=approval,proto3" json:"approval,omitempty"`
+	Approval *Position `protobuf:"bytes,17,opt,name=approval,proto3" json:"approval,omitempty"`
+	// The intent asked for a decision only: no claim on it is valid.
+	Evaluation    bool `protobuf:"varint,18,opt,name=evaluation,proto3" json:"evaluation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -257,6 +259,13 @@ func (x *Decision) GetApproval() *Position {
 	return nil
 }
 
+func (x *Decision) GetEvaluation() bool {
+	if x != nil {
+		return x.Evaluation
+	}
+	return false
+}
+
 // Charge is what one allowed intent takes from one limit.
 type Charge struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -376,7 +385,7 @@ var File_portcullis_v1_decision_proto protoreflect.FileDescriptor
 
 const file_portcullis_v1_decision_proto_rawDesc = "" +
 	"\n" +
-	"\x1cportcullis/v1/decision.proto\x12\rportcullis.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cportcullis/v1/envelope.proto\x1a\x1aportcullis/v1/reason.proto\"\xa6\x06\n" +
+	"\x1cportcullis/v1/decision.proto\x12\rportcullis.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cportcullis/v1/envelope.proto\x1a\x1aportcullis/v1/reason.proto\"\xc6\x06\n" +
 	"\bDecision\x127\n" +
 	"\x06intent\x18\x01 \x01(\v2\x17.portcullis.v1.PositionB\x06\xbaH\x03\xc8\x01\x01R\x06intent\x12,\n" +
 	"\rintent_digest\x18\x02 \x01(\fB\a\xbaH\x04z\x02h R\fintentDigest\x12:\n" +
@@ -396,7 +405,10 @@ const file_portcullis_v1_decision_proto_rawDesc = "" +
 	"\x10session_sequence\x18\x0e \x01(\x04R\x0fsessionSequence\x129\n" +
 	"\acharges\x18\x0f \x03(\v2\x15.portcullis.v1.ChargeB\b\xbaH\x05\x92\x01\x02\x10@R\acharges\x12\x14\n" +
 	"\x05round\x18\x10 \x01(\rR\x05round\x123\n" +
-	"\bapproval\x18\x11 \x01(\v2\x17.portcullis.v1.PositionR\bapproval\"f\n" +
+	"\bapproval\x18\x11 \x01(\v2\x17.portcullis.v1.PositionR\bapproval\x12\x1e\n" +
+	"\n" +
+	"evaluation\x18\x12 \x01(\bR\n" +
+	"evaluation\"f\n" +
 	"\x06Charge\x12\x1f\n" +
 	"\x05limit\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x05limit\x12\x1a\n" +
 	"\x03key\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x05R\x03key\x12\x1f\n" +

@@ -63,8 +63,11 @@ type Intent struct {
 	// SHA-256 of the tool's definition as the upstream gave it to the agent; empty
 	// for tools without one. It must be what the registry says of the tool.
 	DefinitionDigest []byte `protobuf:"bytes,18,opt,name=definition_digest,json=definitionDigest,proto3" json:"definition_digest,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// It asks for a decision only: no claim on it is valid, it takes nothing from
+	// limits, and no approval opens another round.
+	Evaluation    bool `protobuf:"varint,19,opt,name=evaluation,proto3" json:"evaluation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Intent) Reset() {
@@ -223,6 +226,13 @@ func (x *Intent) GetDefinitionDigest() []byte {
 	return nil
 }
 
+func (x *Intent) GetEvaluation() bool {
+	if x != nil {
+		return x.Evaluation
+	}
+	return false
+}
+
 // Sealed holds arguments for those who have the private half of a sealing key
 // of the release. Sealed are 32 random bytes, then the arguments; the HPKE info
 // is "portcullis/sealed-arguments/v1", a zero byte, the ledger's digest, then the
@@ -375,7 +385,7 @@ var File_portcullis_v1_intent_proto protoreflect.FileDescriptor
 
 const file_portcullis_v1_intent_proto_rawDesc = "" +
 	"\n" +
-	"\x1aportcullis/v1/intent.proto\x12\rportcullis.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xaa\x06\n" +
+	"\x1aportcullis/v1/intent.proto\x12\rportcullis.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xca\x06\n" +
 	"\x06Intent\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\fB\a\xbaH\x04z\x02h\x10R\x02id\x12 \n" +
 	"\x05agent\x18\x02 \x01(\tB\n" +
@@ -400,7 +410,10 @@ const file_portcullis_v1_intent_proto_rawDesc = "" +
 	"\vtrace_state\x18\x10 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\n" +
 	"traceState\x12-\n" +
 	"\x06sealed\x18\x11 \x01(\v2\x15.portcullis.v1.SealedR\x06sealed\x124\n" +
-	"\x11definition_digest\x18\x12 \x01(\fB\a\xbaH\x04z\x02\x18 R\x10definitionDigest\"h\n" +
+	"\x11definition_digest\x18\x12 \x01(\fB\a\xbaH\x04z\x02\x18 R\x10definitionDigest\x12\x1e\n" +
+	"\n" +
+	"evaluation\x18\x13 \x01(\bR\n" +
+	"evaluation\"h\n" +
 	"\x06Sealed\x12=\n" +
 	"\x03key\x18\x01 \x01(\tB+\xbaH(r&2$^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x03key\x12\x1f\n" +
 	"\x04data\x18\x02 \x01(\fB\v\xbaH\bz\x06\x10R\x18\x80\xe0\x03R\x04data\"\xa8\x02\n" +

@@ -152,6 +152,8 @@ const (
 	Reason_REASON_CLAIM_MALFORMED Reason = 89
 	// The release in force is not valid at the claim.
 	Reason_REASON_CLAIM_RELEASE Reason = 90
+	// The intent asked for a decision only.
+	Reason_REASON_CLAIM_EVALUATION Reason = 91
 	// The start bound passed before the action could start.
 	Reason_REASON_START_LATE Reason = 110
 	// The executor was disarmed when it read its claim.
@@ -240,6 +242,7 @@ var (
 		88:  "REASON_CLAIM_WRONG_TOOL",
 		89:  "REASON_CLAIM_MALFORMED",
 		90:  "REASON_CLAIM_RELEASE",
+		91:  "REASON_CLAIM_EVALUATION",
 		110: "REASON_START_LATE",
 		111: "REASON_START_DISARMED",
 		112: "REASON_START_UNREADABLE",
@@ -315,6 +318,7 @@ var (
 		"REASON_CLAIM_WRONG_TOOL":     88,
 		"REASON_CLAIM_MALFORMED":      89,
 		"REASON_CLAIM_RELEASE":        90,
+		"REASON_CLAIM_EVALUATION":     91,
 		"REASON_START_LATE":           110,
 		"REASON_START_DISARMED":       111,
 		"REASON_START_UNREADABLE":     112,
@@ -359,7 +363,7 @@ var File_portcullis_v1_reason_proto protoreflect.FileDescriptor
 
 const file_portcullis_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1aportcullis/v1/reason.proto\x12\rportcullis.v1*\xa7\x0f\n" +
+	"\x1aportcullis/v1/reason.proto\x12\rportcullis.v1*\xc4\x0f\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14REASON_NOISE_SUBJECT\x10\x01\x12\x19\n" +
@@ -424,7 +428,8 @@ const file_portcullis_v1_reason_proto_rawDesc = "" +
 	"\x13REASON_CLAIM_SECOND\x10W\x12\x1b\n" +
 	"\x17REASON_CLAIM_WRONG_TOOL\x10X\x12\x1a\n" +
 	"\x16REASON_CLAIM_MALFORMED\x10Y\x12\x18\n" +
-	"\x14REASON_CLAIM_RELEASE\x10Z\x12\x15\n" +
+	"\x14REASON_CLAIM_RELEASE\x10Z\x12\x1b\n" +
+	"\x17REASON_CLAIM_EVALUATION\x10[\x12\x15\n" +
 	"\x11REASON_START_LATE\x10n\x12\x19\n" +
 	"\x15REASON_START_DISARMED\x10o\x12\x1b\n" +
 	"\x17REASON_START_UNREADABLE\x10p\x12\x17\n" +
