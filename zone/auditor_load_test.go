@@ -73,6 +73,8 @@ func TestASilentRecorderTrips(t *testing.T) {
 	w.Stop(pb.Role_ROLE_RECORDER, "r1")
 	halts := w.tripped(schemas.DriftHeartbeatMissing, "r1")
 	w.isRefused()
+	// The sentinel's trip is on the ledger before its heartbeat tells why.
+	w.until("the sentinel tells of it", func() bool { return w.finds(pb.Level_LEVEL_TRIP, schemas.DriftHeartbeatMissing) })
 	must(t, w.Start(t.Context(), pb.Role_ROLE_RECORDER, "r1"))
 	w.until("r1 is heard again", func() bool { return !w.finds(pb.Level_LEVEL_TRIP, schemas.DriftHeartbeatMissing) })
 	w.resume(halts)

@@ -182,8 +182,9 @@ func (w *drifting) pulsesGoOn() {
 // acts has the agent scout do something, which must succeed.
 func (w *drifting) acts() {
 	w.t.Helper()
-	_, err := w.agentOf().Propose(w.t.Context(), readFile(patience/2))
-	must(w.t, err)
+	if _, err := w.agentOf().Propose(w.t.Context(), readFile(patience/2)); err != nil {
+		w.t.Fatalf("%v; halts: %+v", err, w.halts())
+	}
 }
 
 func (w *drifting) agentOf() *agent.Agent {
