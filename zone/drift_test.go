@@ -247,10 +247,30 @@ func TestEachDriftTripsForReal(t *testing.T) {
 	}
 }
 
-// TestEveryRuleIsProvoked: a rule that nothing shows to trip guards nothing.
+// TestAnotherDefinitionWarns: who asks for a tool by another definition than governors
+// signed is refused, sentinels tell of it, and others go on.
+func TestAnotherDefinitionWarns(t *testing.T) {
+	w := driftingZone(t, asIs, honest()...)
+	w.ready()
+	other := readFile(patience / 2)
+	other.Definition = trust.DigestOf([]byte("what a server offers today"))
+	_, err := w.agentOf().Propose(t.Context(), other)
+	var refused *agent.Refused
+	if !errors.As(err, &refused) || !slices.Contains(refused.Reasons, pb.Reason_REASON_TOOL_DEFINITION) {
+		t.Fatalf("another definition: %v", err)
+	}
+	w.until("the sentinel warns", func() bool { return w.finds(pb.Level_LEVEL_WARN, schemas.DriftToolDefinition) })
+	w.acts()
+	if now := w.halts(); len(now) != 0 {
+		t.Fatalf("it tripped: %v", now)
+	}
+}
+
+// TestEveryRuleIsProvoked: a rule that nothing shows to trip guards nothing. Those
+// that only warn have tests of their own.
 func TestEveryRuleIsProvoked(t *testing.T) {
 	for _, info := range schemas.DriftRules() {
-		if !slices.ContainsFunc(provoked, func(p realDrift) bool { return p.rule == info.Name }) {
+		if !info.WarnOnly && !slices.ContainsFunc(provoked, func(p realDrift) bool { return p.rule == info.Name }) {
 			t.Errorf("nobody provokes %s in a real zone", info.Name)
 		}
 	}

@@ -2,6 +2,7 @@ package drift
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/portcullis-dev/portcullis/core/aged"
@@ -62,6 +63,7 @@ func (w *Watch) decided(f *ledger.Fold, rec ledger.Record, decisions []*pb.Decis
 		}
 		if q := w.claims.book.Decide(f, rec.Token, rec.Signer.ID, rec.Items[i], d); q != nil {
 			f.RaiseLogTime(q.GetLogTime().AsTime())
+			w.redefined(f, rec, q)
 		}
 		round := verdict.RoundOf(d)
 		b := w.ballots.of(f, round)
@@ -75,6 +77,18 @@ func (w *Watch) decided(f *ledger.Fold, rec ledger.Record, decisions []*pb.Decis
 			w.undue(f, b, round, d)
 		}
 	}
+}
+
+// redefined raises tool.definition: an agent was shown a tool that is not the one that
+// governors signed, or asks for it as if nobody had defined it.
+func (w *Watch) redefined(f *ledger.Fold, rec ledger.Record, q *pb.Decision) {
+	if !slices.Contains(q.GetReasons(), pb.Reason_REASON_TOOL_DEFINITION) {
+		return
+	}
+	w.raise(f, schemas.DriftToolDefinition, symptom{
+		subject: q.GetTool(), about: about{tool: q.GetTool()}, at: rec.Seq, alike: true, since: f.LogTime(),
+		detail: fmt.Sprintf("intent %s of %s names another definition of tool %s than the release pins, or none; look at what its server offers now", ledger.PositionOf(q.GetIntent()), q.GetAgent(), q.GetTool()),
+	})
 }
 
 // undue raises replay.mismatch where a quorum has decided what calls for no

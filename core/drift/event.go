@@ -30,9 +30,10 @@ const maxEvents = 256
 // anchored at the fold's.
 func (w *Watch) raise(f *ledger.Fold, rule string, s symptom) {
 	s.level, s.at = pb.Level_LEVEL_TRIP, max(s.at, f.Seq())
-	w.alarm = true
 	key := eventKey{rule, s.about}
-	if held := w.raised[key]; held != nil {
+	held := w.raised[key]
+	w.alarm = w.alarm || held == nil || !w.settings[rule].warnOnly
+	if held != nil {
 		held.more++
 		held.logTime = f.LogTime()
 		return

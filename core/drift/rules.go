@@ -32,6 +32,7 @@ var rules = []rule{
 	{schemas.DriftClaimStuck, stuck},
 	{schemas.DriftReplayMismatch, replaying},
 	{schemas.DriftReleaseStale, stale},
+	{schemas.DriftToolDefinition, events(schemas.DriftToolDefinition)},
 }
 
 // moment is when, and by which release, a rule is judged.
@@ -56,7 +57,7 @@ type setting struct {
 func settingsOf(r *governance.Release) map[string]setting {
 	all := make(map[string]setting, len(rules))
 	for _, info := range schemas.DriftRules() {
-		s := setting{intervals: info.Intervals, threshold: info.Threshold, off: info.Optional}
+		s := setting{intervals: info.Intervals, threshold: info.Threshold, warnOnly: info.WarnOnly, off: info.Optional}
 		if info.Unit == schemas.DriftDuration && s.threshold == 0 {
 			s.threshold = r.Bounds.MaxClockSkew
 		}
@@ -64,7 +65,7 @@ func settingsOf(r *governance.Release) map[string]setting {
 	}
 	for _, d := range r.Proto.GetDrift() {
 		s := all[d.GetRule()]
-		s.off, s.warnOnly, s.scope = false, d.GetWarnOnly(), d.GetScope()
+		s.off, s.warnOnly, s.scope = false, s.warnOnly || d.GetWarnOnly(), d.GetScope()
 		if d.GetIntervals() > 0 {
 			s.intervals = d.GetIntervals()
 		}

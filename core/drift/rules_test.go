@@ -145,6 +145,14 @@ var provocations = map[string]provoked{
 		},
 		subject: "16.0",
 	},
+	schemas.DriftToolDefinition: {
+		drift: func(w *world) {
+			w.decide("e1", w.request(), func(d *pb.Decision) {
+				d.Verdict, d.Reasons = pb.Verdict_VERDICT_DENY_UNSPECIFIED, []pb.Reason{pb.Reason_REASON_TOOL_DEFINITION}
+			})
+		},
+		subject: "read",
+	},
 	schemas.DriftReleaseStale: {
 		drift:   func(w *world) { w.now = w.now.Add(trusttest.ReleaseLife); w.pass(2, nil) },
 		subject: "release 1",
@@ -185,6 +193,10 @@ func TestEachRuleTripsLatchesAndEnds(t *testing.T) {
 			}
 			w := started(t, p)
 			p.drift(w)
+			if info.WarnOnly {
+				warnsAndEnds(t, w, "warn "+info.Name+" "+p.subject)
+				return
+			}
 			want := "trip " + info.Name + " " + p.subject
 			if !slices.Contains(w.found(), want) {
 				t.Fatalf("found %q, want %q", w.found(), want)
@@ -206,6 +218,23 @@ func TestEachRuleTripsLatchesAndEnds(t *testing.T) {
 			w.wantFound()
 		})
 	}
+}
+
+// warnsAndEnds demands that a rule that never trips warns, however often, and that it
+// is over after W.
+func warnsAndEnds(t *testing.T, w *world, want string) {
+	t.Helper()
+	for range 3 {
+		if n := w.trip(); !slices.Contains(w.found(), want) || n != 0 {
+			t.Fatalf("found %q, want %q; %d trips", w.found(), want, n)
+		}
+		w.pass(1, nil)
+	}
+	for over := w.now.Add(w.fold.Governance().Release().Bounds.Memory); !w.now.After(over); {
+		w.pass(1, nil)
+	}
+	w.pulse()
+	w.wantFound()
 }
 
 func TestConditionsTripAgainAfterAResume(t *testing.T) {
@@ -292,8 +321,8 @@ func TestWhatATripHalts(t *testing.T) {
 	for scope, wants := range narrowed {
 		for _, info := range schemas.DriftRules() {
 			wide := scope == pb.DriftScope_DRIFT_SCOPE_GLOBAL_UNSPECIFIED || scope == pb.DriftScope_DRIFT_SCOPE_ZONE
-			if !wide && !slices.Contains(info.Scopes, scope) {
-				continue // a release that asks for it is refused
+			if info.WarnOnly || !wide && !slices.Contains(info.Scopes, scope) {
+				continue // it never trips, or a release that asks for it is refused
 			}
 			t.Run(scope.String()+" "+info.Name, func(t *testing.T) {
 				p := provocations[info.Name]
