@@ -20,13 +20,28 @@ type recording struct {
 	finals  uint64 // final answers that came before the end
 	stages  map[string]histogram
 	seconds []second
+	closed  int // seconds before this one are summed up
 }
 
 // second is one second of a load.
 type second struct {
 	sent, answered uint64
-	latency        histogram // of what was answered in it; made when the first comes
+	latency        histogram     // of what was answered in it; made when the first comes, gone when it is summed up
+	p50, p99       time.Duration // then
 	memory         uint64
+}
+
+// openSeconds are not summed up: who tells of an answer may be as much later than it came.
+const openSeconds = 5
+
+// sumUp replaces the histograms of the seconds before one by what is told of them: a histogram is large, and a soak has
+// many seconds.
+func (r *recording) sumUp(before int) {
+	for ; r.closed < before; r.closed++ {
+		if s := &r.seconds[r.closed]; s.latency.h != nil {
+			s.p50, s.p99, s.latency = s.latency.quantile(50), s.latency.quantile(99), histogram{}
+		}
+	}
 }
 
 var stageNames = []string{"sent", "stored", "decided", "claimed", "started", "outcome", "answered"}
@@ -39,9 +54,12 @@ func newRecording(begun time.Time, lasts time.Duration) *recording {
 	return r
 }
 
+// index is that of the second of a moment.
+func (r *recording) index(moment time.Time) int { return max(int(moment.Sub(r.begun)/time.Second), 0) }
+
 // at is the second of a moment. It is called with mu held.
 func (r *recording) at(moment time.Time) *second {
-	i := max(int(moment.Sub(r.begun)/time.Second), 0)
+	i := r.index(moment)
 	for len(r.seconds) <= i {
 		r.seconds = append(r.seconds, second{})
 	}
@@ -70,12 +88,16 @@ func (r *recording) tells(t trace) {
 		r.finals++
 	}
 	r.stages["answered"].record(t.answered.Sub(t.intended))
-	s := r.at(t.answered)
+	s, i := r.at(t.answered), r.index(t.answered)
+	s.answered++
+	if i < r.closed {
+		return // it is in the whole load's latency; its second has been summed up without it
+	}
 	if s.latency.h == nil {
 		s.latency = newHistogram()
 	}
-	s.answered++
 	s.latency.record(t.answered.Sub(t.intended))
+	r.sumUp(i - openSeconds)
 }
 
 // take notes what the ledger showed of an action.
@@ -128,12 +150,11 @@ func (r *recording) phase(name string, offered float64, after time.Duration) res
 	for _, stage := range stageNames {
 		p.Stages = append(p.Stages, r.stages[stage].stage(stage))
 	}
+	r.sumUp(len(r.seconds))
 	for i, s := range r.seconds {
-		point := result.Point{Second: after.Seconds() + float64(i), Sent: s.sent, Answered: s.answered, Memory: s.memory}
-		if s.latency.h != nil {
-			point.P50, point.P99 = s.latency.quantile(50), s.latency.quantile(99)
-		}
-		p.Series = append(p.Series, point)
+		p.Series = append(p.Series, result.Point{
+			Second: after.Seconds() + float64(i), Sent: s.sent, Answered: s.answered, P50: s.p50, P99: s.p99, Memory: s.memory,
+		})
 	}
 	return p
 }
