@@ -14,6 +14,7 @@ import (
 	"github.com/portcullis-dev/portcullis/schemas"
 	"github.com/portcullis-dev/portcullis/streams"
 	"github.com/portcullis-dev/portcullis/streams/outbox"
+	"github.com/portcullis-dev/portcullis/telemetry"
 )
 
 // Config is what an agent needs. All fields are required but those that say
@@ -26,6 +27,10 @@ type Config struct {
 	Credential []byte        // the Credential envelope that binds Key to ID
 	Issuers    trust.Issuers // who may vouch for enforcers and executors
 	Logger     *slog.Logger  // nil: silent
+
+	// Tracer makes a span of each proposal, which the intent names to those who decide
+	// and act; nil: an intent carries the request's trace context as it is.
+	Tracer *telemetry.Tracer
 
 	MaxList     int // intents in one list; 0 means as many as queue up
 	MaxInFlight int // lists on their way at once; 0 means 4

@@ -69,7 +69,9 @@ const answerGrace = 2 * time.Second
 // becomes of it, at most until shortly after its deadline. An intent that was not
 // approved by then is Refused. If ctx ends first,
 // the intent stays on the ledger and may still be executed.
-func (s *Session) Propose(ctx context.Context, r Request) (*Outcome, error) {
+func (s *Session) Propose(ctx context.Context, r Request) (outcome *Outcome, err error) {
+	ended := s.traced(ctx, &r)
+	defer func() { ended(err) }()
 	wait, err := s.propose(r, 0)
 	if err != nil {
 		return nil, err

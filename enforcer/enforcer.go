@@ -18,10 +18,11 @@ import (
 	"github.com/portcullis-dev/portcullis/streams/feed"
 	"github.com/portcullis-dev/portcullis/streams/heartbeat"
 	"github.com/portcullis-dev/portcullis/streams/outbox"
+	"github.com/portcullis-dev/portcullis/telemetry"
 )
 
-// Config is what an enforcer needs. All fields are required but the digests and
-// Sealing.
+// Config is what an enforcer needs. All fields are required but those that say
+// otherwise, and the digests.
 type Config struct {
 	Conn       *streams.Conn
 	Ledger     trust.Digest // digest of the genesis that it is pinned to
@@ -40,6 +41,10 @@ type Config struct {
 	// Build and Settings are the digests of the executable and of the effective
 	// configuration that heartbeats state.
 	Build, Settings trust.Digest
+
+	// Meter and Tracer watch it; nil: nobody does.
+	Meter  *telemetry.Enforcer
+	Tracer *telemetry.Tracer
 }
 
 func (c Config) check() error {

@@ -118,10 +118,12 @@ func (l *loop) warnOfRules(f *ledger.Fold) {
 
 // decide derives what a record calls for and hands it to the publisher.
 func (l *loop) decide(f *ledger.Fold, ev feed.Event[ahead]) error {
+	began := time.Now()
 	all, err := l.replica.Step(f, ev.Record, l.reopen(f, ev))
 	if err != nil {
 		return err
 	}
+	l.observe(ev, all, began)
 	l.judge(f)
 	for _, d := range all {
 		l.status.Decided++

@@ -134,9 +134,11 @@ const retryAfter = 200 * time.Millisecond
 
 func (p *publisher) send(d verdict.Derived) {
 	subject := schemas.Subject(p.e.cfg.ID.Zone, schemas.KindDecision, verdict.Subject(d.Decision))
+	sent := time.Now()
 	p.e.box.Add(subject, d.Data, func(s outbox.Sent) {
 		switch {
 		case s.Err == nil:
+			p.e.cfg.Meter.Recorded(time.Since(sent))
 			p.answer(d, s.Position)
 		case errors.Is(s.Err, streams.ErrUnknown), errors.Is(s.Err, streams.ErrUnreachable):
 			// A second copy of a decision is harmless; a missing one denies.

@@ -198,6 +198,7 @@ func (l *loop) ownVoid(r permit.Ruling) {
 		return
 	}
 	l.dropBid(r.Intent)
+	l.x.cfg.Meter.Void(r.Void)
 	l.x.cfg.Logger.Info("own claim is void", "claim", r.Position, "intent", r.Intent.Short(), "reason", schemas.ReasonCode(r.Void))
 	if r.Void == pb.Reason_REASON_CLAIM_NO_PULSE {
 		l.bidLater(b.decision, l.fold.Governance().Release().Bounds.Hedge)

@@ -20,6 +20,7 @@ import (
 	"github.com/portcullis-dev/portcullis/streams/feed"
 	"github.com/portcullis-dev/portcullis/streams/heartbeat"
 	"github.com/portcullis-dev/portcullis/streams/outbox"
+	"github.com/portcullis-dev/portcullis/telemetry"
 )
 
 // Config is what an executor needs. All fields are required but those that say
@@ -49,6 +50,9 @@ type Config struct {
 	// Build and Settings are the digests of the executable and of the effective
 	// configuration that heartbeats state. Optional.
 	Build, Settings trust.Digest
+	// Meter and Tracer watch it; nil: nobody does.
+	Meter  *telemetry.Executor
+	Tracer *telemetry.Tracer
 }
 
 // Mark is a stream sequence kept across restarts: every claim of this executor

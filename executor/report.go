@@ -13,6 +13,7 @@ import (
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 	"github.com/portcullis-dev/portcullis/streams"
 	"github.com/portcullis-dev/portcullis/streams/outbox"
+	"github.com/portcullis-dev/portcullis/telemetry"
 )
 
 // reportOutcome appends an outcome and then tells the agent. Called with mu
@@ -24,6 +25,7 @@ func (l *loop) reportOutcome(d *pb.Decision, o *pb.Outcome, result []byte, expla
 		l.x.cfg.Logger.Error("an outcome could not be made", "claim", ledger.PositionOf(o.GetClaim()), "err", err)
 		return
 	}
+	l.x.cfg.Meter.Concluded(d.GetTool(), o.GetStatus(), o.GetReason())
 	l.unsettled.Add(1)
 	l.appendOutcome(d, o, item, result, explanation)
 }
@@ -43,6 +45,7 @@ func (l *loop) appendOutcome(d *pb.Decision, o *pb.Outcome, item, result []byte,
 		switch {
 		case s.Err == nil:
 			defer l.unsettled.Done()
+			l.x.cfg.Meter.Took(telemetry.StageOutcome, time.Since(o.GetFinished().AsTime()))
 			l.answer(d.GetAgent(), o, item, s.Position, result, explanation)
 			return
 		case errors.Is(s.Err, streams.ErrUnknown), errors.Is(s.Err, streams.ErrUnreachable):

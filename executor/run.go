@@ -14,6 +14,7 @@ import (
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/schemas"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
+	"github.com/portcullis-dev/portcullis/telemetry"
 )
 
 // running is an action under way.
@@ -33,14 +34,15 @@ func (l *loop) act(r permit.Ruling) {
 	l.intents.drop(r.Intent)
 	switch why := l.disarmed(); {
 	case b == nil:
-		l.abandon(r, schemas.Refuse(pb.Reason_REASON_START_LATE, "the claim was given up, or is a copy of one that was"))
+		l.abandon(r, intent, schemas.Refuse(pb.Reason_REASON_START_LATE, "the claim was given up, or is a copy of one that was"))
 	case l.ctx.Err() != nil:
-		l.abandon(r, schemas.Refuse(pb.Reason_REASON_RUN_SHUTDOWN, "%v", ErrStopping))
+		l.abandon(r, intent, schemas.Refuse(pb.Reason_REASON_RUN_SHUTDOWN, "%v", ErrStopping))
 	case why != "":
-		l.abandon(r, schemas.Refuse(pb.Reason_REASON_START_DISARMED, "%s", why))
+		l.abandon(r, intent, schemas.Refuse(pb.Reason_REASON_START_DISARMED, "%s", why))
 	case len(d.GetObligations()) > 0:
-		l.abandon(r, schemas.Refuse(pb.Reason_REASON_RUN_OBLIGATION, "obligation %q is not known here", d.GetObligations()[0].GetId()))
+		l.abandon(r, intent, schemas.Refuse(pb.Reason_REASON_RUN_OBLIGATION, "obligation %q is not known here", d.GetObligations()[0].GetId()))
 	default:
+		l.x.cfg.Meter.Took(telemetry.StageClaim, l.x.clock()-b.t0)
 		l.start(r, b.t0, intent)
 	}
 }
@@ -62,18 +64,22 @@ func (l *loop) start(r permit.Ruling, t0 time.Duration, intent []byte) {
 		started := time.Now()
 		// Spend took the time before it read the intent. A process that was frozen
 		// since then must not start, and no outcome may state such a start.
-		if waited := l.x.clock() - t0; err == nil && waited >= bound {
+		waited := l.x.clock() - t0
+		if err == nil && waited >= bound {
 			err = schemas.Refuse(pb.Reason_REASON_START_LATE, "%v since the claim, the start bound is %v", waited, bound)
 		}
 		if err != nil {
-			l.notStarted(r, err)
+			l.notStarted(r, intent, err)
 			return
 		}
+		l.x.cfg.Meter.Took(telemetry.StageStart, waited)
 		l.x.lastStart.Store(startOf(grant.Claim, started))
-		result, err := handle(timed, handler, Action{
+		traced, span := l.x.cfg.Tracer.Execute(timed, l.x.cfg.ID, grant.Intent, grant.Digest, grant.Claim, started)
+		result, err := handle(traced, handler, Action{
 			Intent: grant.Intent, Digest: grant.Digest, Claim: grant.Claim, Token: grant.Claim.Token(), Deadline: deadline,
 		})
-		l.finished(grant, started, result, err, context.Cause(timed))
+		l.x.cfg.Meter.Took(telemetry.StageRun, time.Since(started))
+		span.End(l.finished(grant, started, result, err, context.Cause(timed)))
 	})
 }
 
@@ -94,11 +100,11 @@ func (l *loop) spend(ctx context.Context, r permit.Ruling, t0 time.Duration, int
 	return grant, l.x.open(grant.Intent)
 }
 
-func (l *loop) notStarted(r permit.Ruling, why error) {
+func (l *loop) notStarted(r permit.Ruling, intent []byte, why error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.running, r.Intent)
-	l.abandon(r, why)
+	l.abandon(r, intent, why)
 }
 
 // runDeadline is the intent's deadline or the tool's run limit, whichever comes
@@ -128,7 +134,7 @@ func handle(ctx context.Context, h Handler, a Action) (result Result, err error)
 // finished turns what the handler returned into an outcome. A handler that
 // reports success has succeeded, even if its context ended meanwhile, and even
 // if its result is too large to travel.
-func (l *loop) finished(g permit.Grant, started time.Time, result Result, err, cause error) {
+func (l *loop) finished(g permit.Grant, started time.Time, result Result, err, cause error) (pb.Status, pb.Reason) {
 	o := &pb.Outcome{
 		IntentDigest: g.Digest[:], Claim: g.Claim.Proto(), Executor: l.x.cfg.ID.String(),
 		Status: pb.Status_STATUS_EXECUTED, Started: timestamppb.New(started),
@@ -158,6 +164,7 @@ func (l *loop) finished(g permit.Grant, started time.Time, result Result, err, c
 	l.status.Started++
 	l.reportOutcome(g.Decision, o, result.Data, explanation)
 	l.freed()
+	return o.GetStatus(), o.GetReason()
 }
 
 // failed is what a handler's error means, given why its context had ended.
@@ -181,8 +188,10 @@ func failure(cause error) (pb.Status, pb.Reason) {
 	}
 }
 
-// abandon gives up a valid claim for good.
-func (l *loop) abandon(r permit.Ruling, why error) {
+// abandon gives up a valid claim for good. The bytes are the intent's, as far as they
+// are still here.
+func (l *loop) abandon(r permit.Ruling, intent []byte, why error) {
+	l.x.cfg.Tracer.Abandoned(l.x.cfg.ID, intent, r.Position, schemas.ReasonOf(why))
 	l.slots.give(r.Intent)
 	l.status.Abandoned++
 	l.given.report(l.x.cfg.Logger, time.Now(), r, why)

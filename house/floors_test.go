@@ -26,7 +26,7 @@ var floors = []floor{
 	{"faces", []string{"dashboards", "gateway", "loadtest", "sim", "story"}},
 	{"zone", []string{"zone"}},
 	{"services", []string{"agent", "enforcer", "executor", "sentinel", "recorder", "witness", "auditor", "transcript"}},
-	{"adapters", []string{"streams", "fabric", "evidence"}},
+	{"adapters", []string{"streams", "fabric", "evidence", "telemetry"}},
 	{"workers", []string{"inorder"}},
 	{"core: judges", []string{"core/drift", "core/audit", "core/proof", "core/history"}},
 	{"core: permit", []string{"core/permit"}},
@@ -45,6 +45,8 @@ var reserved = []struct{ library, unit string }{
 	{"github.com/nats-io/jsm.go", "streams"},
 	{"github.com/cedar-policy/cedar-go", "core/policy"},
 	{"github.com/spf13/cobra", "cmd"},
+	{"github.com/VictoriaMetrics/metrics", "telemetry"},
+	{"go.opentelemetry.io/otel/exporters", "telemetry"},
 }
 
 // standing returns the unit that holds a folder and the index of its floor, or false when the table has none.

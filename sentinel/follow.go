@@ -109,6 +109,7 @@ func (s *Sentinel) hear(raw streams.Raw) {
 		return
 	}
 	e.watch.Heartbeat(e.fold, beat, from, raw.Time, received)
+	s.cfg.Meter.Heard(from.ID, received)
 	if e.watch.Alarm() {
 		ring(s.alarm)
 	}

@@ -19,9 +19,11 @@ import (
 	"github.com/portcullis-dev/portcullis/streams"
 	"github.com/portcullis-dev/portcullis/streams/feed"
 	"github.com/portcullis-dev/portcullis/streams/heartbeat"
+	"github.com/portcullis-dev/portcullis/telemetry"
 )
 
-// Config is what a sentinel needs. All fields are required but the digests.
+// Config is what a sentinel needs. All fields are required but those that say
+// otherwise, and the digests.
 type Config struct {
 	Conn       *streams.Conn
 	Ledger     trust.Digest // digest of the genesis that it is pinned to
@@ -36,6 +38,9 @@ type Config struct {
 	// Build and Settings are the digests of the executable and of the effective
 	// configuration that heartbeats state.
 	Build, Settings trust.Digest
+
+	// Meter watches it; nil: nobody does.
+	Meter *telemetry.Sentinel
 }
 
 func (c Config) check() error {

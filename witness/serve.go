@@ -69,7 +69,7 @@ func (w *Witness) Serve(ctx context.Context, listener net.Listener) error {
 func (w *Witness) serveAdd(rw http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, maxBody))
 	if err != nil {
-		answerRead(rw, err)
+		w.answerRead(rw, err)
 		return
 	}
 	lines, err := w.AddCheckpoint(body)
@@ -77,21 +77,29 @@ func (w *Witness) serveAdd(rw http.ResponseWriter, r *http.Request) {
 		w.refuse(rw, err)
 		return
 	}
+	w.cfg.Meter.Answered(http.StatusOK)
 	rw.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = rw.Write(lines) // a client that is gone asks again
 }
 
-func answerRead(rw http.ResponseWriter, err error) {
+func (w *Witness) answerRead(rw http.ResponseWriter, err error) {
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		http.Error(rw, "witness: the request is too large", http.StatusRequestEntityTooLarge)
+		w.fail(rw, "witness: the request is too large", http.StatusRequestEntityTooLarge)
 		return
 	}
-	http.Error(rw, "witness: the request broke off", http.StatusBadRequest)
+	w.fail(rw, "witness: the request broke off", http.StatusBadRequest)
+}
+
+// fail answers with a status that is no success.
+func (w *Witness) fail(rw http.ResponseWriter, text string, status int) {
+	w.cfg.Meter.Answered(status)
+	http.Error(rw, text, status)
 }
 
 // refuse answers an error with the status that C2SP tlog-witness gives it.
 func (w *Witness) refuse(rw http.ResponseWriter, err error) {
 	if stale, ok := errors.AsType[*StaleError](err); ok {
+		w.cfg.Meter.Answered(http.StatusConflict)
 		rw.Header().Set("Content-Type", sizeType)
 		rw.WriteHeader(http.StatusConflict)
 		_, _ = io.WriteString(rw, strconv.FormatUint(stale.Size, 10)+"\n") // a client that is gone asks again
@@ -100,12 +108,12 @@ func (w *Witness) refuse(rw http.ResponseWriter, err error) {
 	for _, known := range statuses {
 		if errors.Is(err, known.err) {
 			w.cfg.Logger.Info("refused a checkpoint", "status", known.status, "err", err)
-			http.Error(rw, err.Error(), known.status)
+			w.fail(rw, err.Error(), known.status)
 			return
 		}
 	}
 	w.cfg.Logger.Error("a checkpoint could not be cosigned", "err", err)
-	http.Error(rw, "witness: it cannot cosign now; its log says why", http.StatusInternalServerError)
+	w.fail(rw, "witness: it cannot cosign now; its log says why", http.StatusInternalServerError)
 }
 
 var statuses = []struct {

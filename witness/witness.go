@@ -13,14 +13,17 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/portcullis-dev/portcullis/core/lineage"
+	"github.com/portcullis-dev/portcullis/telemetry"
 )
 
-// Config is what a witness needs; all of it is required.
+// Config is what a witness needs. All fields are required but those that say
+// otherwise.
 type Config struct {
 	Dir    string // made by Generate; one process at a time
 	Logs   []Log
 	Clock  func() time.Time
 	Logger *slog.Logger
+	Meter  *telemetry.Witness // may be nil: nobody counts
 }
 
 // Witness cosigns checkpoints. Make one with Open. Safe for concurrent use.
@@ -71,6 +74,15 @@ func (w *Witness) Close() error { return w.locked.Close() }
 
 // Name is the witness's name in signature lines.
 func (w *Witness) Name() string { return w.keys[0].name }
+
+// Unable says why the witness could not cosign now, as far as that shows without
+// cosigning; "" if nothing does.
+func (w *Witness) Unable() string {
+	if _, err := os.Stat(filepath.Join(w.cfg.Dir, logsDir)); err != nil {
+		return fmt.Sprintf("what it cosigned last cannot be kept: %v", err)
+	}
+	return ""
+}
 
 // Verifiers are the witness's C2SP verifier keys, Ed25519's first.
 func (w *Witness) Verifiers() (all []string) {

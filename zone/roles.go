@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 
 	"github.com/portcullis-dev/portcullis/agent"
 	"github.com/portcullis-dev/portcullis/auditor"
@@ -17,6 +19,7 @@ import (
 	"github.com/portcullis-dev/portcullis/sentinel"
 	"github.com/portcullis-dev/portcullis/streams"
 	"github.com/portcullis-dev/portcullis/streams/heartbeat"
+	"github.com/portcullis-dev/portcullis/telemetry"
 )
 
 // Program is what a participant runs, by digest: heartbeats state it, and a
@@ -27,6 +30,10 @@ type Program struct {
 
 	// Keys are what the parts of one process share; nil: nothing is shared.
 	Keys *ledger.Keys
+
+	// Meters and Tracer watch the parts of the process; nil: nobody does.
+	Meters *telemetry.Meters
+	Tracer *telemetry.Tracer
 }
 
 // program is what a member runs in this process. Tools is the digest of what the
@@ -44,6 +51,7 @@ func Enforcer(conn *streams.Conn, m *fabric.Member, p Program, log *slog.Logger)
 	return enforcer.New(enforcer.Config{
 		Conn: conn, Ledger: m.Bundle.Ledger, ID: m.ID, Key: m.Key, Credential: m.Credential, Logger: log,
 		Sealing: m.Sealing, Build: p.Build, Settings: p.Settings, Keys: p.Keys,
+		Meter: p.Meters.Enforcer(m.ID.Name), Tracer: p.Tracer,
 	})
 }
 
@@ -51,7 +59,7 @@ func Enforcer(conn *streams.Conn, m *fabric.Member, p Program, log *slog.Logger)
 func Sentinel(conn *streams.Conn, m *fabric.Member, p Program, log *slog.Logger) (*sentinel.Sentinel, error) {
 	return sentinel.New(sentinel.Config{
 		Conn: conn, Ledger: m.Bundle.Ledger, ID: m.ID, Key: m.Key, Credential: m.Credential, Logger: log,
-		Build: p.Build, Settings: p.Settings, Keys: p.Keys,
+		Build: p.Build, Settings: p.Settings, Keys: p.Keys, Meter: p.Meters.Sentinel(m.ID.Name),
 	})
 }
 
@@ -101,16 +109,22 @@ func Executor(conn *streams.Conn, m *fabric.Member, p Program, h Hands, log *slo
 	return executor.New(executor.Config{
 		Conn: conn, Ledger: m.Bundle.Ledger, ID: m.ID, Key: m.Key, Credential: m.Credential, Logger: log,
 		Handlers: h.Handlers, Mark: h.Mark, Brake: h.Brake, Sealing: m.Sealing, Build: p.Build, Settings: p.Settings, Keys: p.Keys,
+		Meter: p.Meters.Executor(m.ID.Name, slices.Collect(maps.Keys(h.Handlers))), Tracer: p.Tracer,
 	})
 }
 
 // Agent opens an agent of a member on its connection.
 func Agent(ctx context.Context, conn *streams.Conn, m *fabric.Member, log *slog.Logger) (*agent.Agent, error) {
+	return TracedAgent(ctx, conn, m, nil, log)
+}
+
+// TracedAgent is Agent with a tracer, which may be nil.
+func TracedAgent(ctx context.Context, conn *streams.Conn, m *fabric.Member, tracer *telemetry.Tracer, log *slog.Logger) (*agent.Agent, error) {
 	issuers, err := trust.NewIssuers(m.Bundle.Issuers)
 	if err != nil {
 		return nil, fmt.Errorf("zone: the bundle of %s: %w", m.ID, err)
 	}
 	return agent.Open(ctx, agent.Config{
-		Conn: conn, Ledger: m.Bundle.Ledger, ID: m.ID, Key: m.Key, Credential: m.Credential, Issuers: issuers, Logger: log,
+		Conn: conn, Ledger: m.Bundle.Ledger, ID: m.ID, Key: m.Key, Credential: m.Credential, Issuers: issuers, Logger: log, Tracer: tracer,
 	})
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/portcullis-dev/portcullis/sentinel"
 	"github.com/portcullis-dev/portcullis/streams"
 	"github.com/portcullis-dev/portcullis/streams/door"
+	"github.com/portcullis-dev/portcullis/telemetry"
 )
 
 // Config is what a zone in one process needs.
@@ -34,6 +35,10 @@ type Config struct {
 
 	LedgerBytes int64       // bound on the ledger; 0 means the default of package streams
 	Limits      door.Limits // of each agent that connects to the embedded broker over the network; zero: door.DefaultLimits
+
+	// Meters and Tracer watch everybody who runs here; nil: nobody is watched.
+	Meters *telemetry.Meters
+	Tracer *telemetry.Tracer
 
 	// Evidence says how recorders serve and whom they ask; nil means evidence.yaml
 	// in the fabric's folder.
@@ -214,7 +219,7 @@ func (z *Zone) prepare(one *member, m *fabric.Member, log *slog.Logger) (run fun
 
 func (z *Zone) program(m *fabric.Member) Program {
 	p := program(z.cfg.Build, z.cfg.Tools, m.ID)
-	p.Keys = z.keys
+	p.Keys, p.Meters, p.Tracer = z.keys, z.cfg.Meters, z.cfg.Tracer
 	return p
 }
 
@@ -339,7 +344,7 @@ func (z *Zone) Agent(ctx context.Context, name string) (*agent.Agent, *streams.C
 	if err != nil {
 		return nil, nil, err
 	}
-	a, err := Agent(ctx, conn, m, log)
+	a, err := TracedAgent(ctx, conn, m, z.cfg.Tracer, log)
 	if err != nil {
 		conn.Close()
 		return nil, nil, err

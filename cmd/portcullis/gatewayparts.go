@@ -31,11 +31,17 @@ func (g *globals) withDesk(ctx context.Context, parts gatewayParts, serve func(c
 		return err
 	}
 	defer unhold()
-	z, d, err := g.joinDesk(f, parts, log)
+	watch, err := g.monitor(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer watch.close()
+	z, d, err := g.joinDesk(f, parts, watch, log)
 	if err != nil {
 		return err
 	}
 	defer z.Close()
+	watch.zone.Store(z)
 	unlisten := brakeOnSignal(z.Brake(), log)
 	defer unlisten()
 	settled := g.quietStart()
@@ -49,6 +55,7 @@ func (g *globals) withDesk(ctx context.Context, parts gatewayParts, serve func(c
 	defer conn.Close()
 	defer a.Close()
 	settled()
+	watch.begun.Store(true)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() {
@@ -65,7 +72,7 @@ func (g *globals) withDesk(ctx context.Context, parts gatewayParts, serve func(c
 	return orEnded(ctx, err)
 }
 
-func (g *globals) joinDesk(f *fabric.Fabric, parts gatewayParts, log *slog.Logger) (*zone.Zone, *desk.Desk, error) {
+func (g *globals) joinDesk(f *fabric.Fabric, parts gatewayParts, watch *monitor, log *slog.Logger) (*zone.Zone, *desk.Desk, error) {
 	broker, err := g.broker(f)
 	if err != nil {
 		return nil, nil, err
@@ -75,7 +82,9 @@ func (g *globals) joinDesk(f *fabric.Fabric, parts gatewayParts, log *slog.Logge
 		return nil, nil, err
 	}
 	d := &desk.Desk{}
-	z, err := zone.Join(zone.Config{Fabric: f, Logger: log, Build: build, Handlers: d.Handlers, Tools: parts.config}, broker)
+	cfg := zone.Config{Fabric: f, Logger: log, Build: build, Handlers: d.Handlers, Tools: parts.config}
+	watch.watch(&cfg)
+	z, err := zone.Join(cfg, broker)
 	return z, d, err
 }
 

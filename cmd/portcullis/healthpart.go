@@ -33,7 +33,7 @@ JSON: {"event":"ready","role","name","server"}`,
 	}
 	c.Flags().StringVar(&socket, "health", "", "answer portcullis health at this socket, which is made")
 	required(c, "health")
-	return c
+	return g.watched(c)
 }
 
 // partNamed finds the role of a part that a zone runs.

@@ -48,7 +48,7 @@ type gatewayFlags struct {
 	timeout              time.Duration
 }
 
-func (f *gatewayFlags) register(c *cobra.Command) {
+func (f *gatewayFlags) register(g *globals, c *cobra.Command) {
 	c.Flags().StringVar(&f.server, "name", "", "what the release calls the server: its tools are NAME-TOOL there")
 	c.Flags().StringVar(&f.as, "as", "", "the agent whose calls these are")
 	c.Flags().StringVar(&f.executor, "executor", "", "the executor that this gateway runs; no other process may run it")
@@ -57,6 +57,7 @@ func (f *gatewayFlags) register(c *cobra.Command) {
 	c.Flags().BoolVar(&f.showAll, "show-all", false, "list tools that could not be called as well")
 	c.Flags().DurationVar(&f.timeout, "timeout", 30*time.Second, "from a call to its deadline")
 	required(c, "name", "as", "executor")
+	g.watched(c)
 }
 
 func (f *gatewayFlags) refusals() (mcp.Refusals, error) {

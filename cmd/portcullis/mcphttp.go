@@ -37,7 +37,7 @@ JSON: {"event":"ready","role":"mcp","name","server"}; server is the URL for clie
 			})
 		},
 	}
-	flags.register(c)
+	flags.register(g, c)
 	c.Flags().StringVar(&cfg.Upstream, "upstream", "", "URL of the server's endpoint")
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:4295", "serve clients at this address")
 	c.Flags().StringArrayVar(&cfg.Hosts, "host", nil, "a name by which clients may reach this besides the machine's own (repeatable)")

@@ -31,7 +31,7 @@ JSON: none of its own: standard output is MCP`,
 			})
 		},
 	}
-	flags.register(c)
+	flags.register(g, c)
 	return c
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -34,7 +35,7 @@ func newAuditorCommand(g *globals) *cobra.Command {
 
 func newPartCommand(g *globals, role pb.Role, short string) *cobra.Command {
 	name := trust.RoleName(role)
-	return &cobra.Command{
+	return g.watched(&cobra.Command{
 		Use:   name + " NAME",
 		Short: short,
 		Long: short + `.
@@ -42,10 +43,10 @@ func newPartCommand(g *globals, role pb.Role, short string) *cobra.Command {
 Runs until it is interrupted, logs on standard error, and writes one line when it
 can do its work.
 
-JSON: {"event":"ready","role","name","server"}`,
+JSON: {"event":"ready","role","name","server"}, and "metrics" with --metrics`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return g.runPart(c.Context(), role, args[0], partHooks{}) },
-	}
+	})
 }
 
 // partHooks are what a command adds to running a part; each may be nil.
@@ -70,11 +71,18 @@ func (g *globals) runPart(ctx context.Context, role pb.Role, name string, hooks 
 			return err
 		}
 	}
+	watch, err := g.monitor(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer watch.close()
+	watch.watch(&cfg)
 	z, err := zone.Join(cfg, broker)
 	if err != nil {
 		return err
 	}
 	defer z.Close()
+	watch.zone.Store(z)
 	if hooks.joined != nil {
 		leave, err := hooks.joined(z)
 		if err != nil {
@@ -94,6 +102,7 @@ func (g *globals) runPart(ctx context.Context, role pb.Role, name string, hooks 
 		return orEnded(ctx, err)
 	}
 	settled()
+	watch.begun.Store(true)
 	if err := g.ready(trust.RoleName(role), name, broker.URL); err != nil {
 		return err
 	}
@@ -129,7 +138,8 @@ func zoneConfig(f *fabric.Fabric, log *slog.Logger, executes bool) (zone.Config,
 	return cfg, tools, nil
 }
 
-// ready tells whoever started this process that it can do its work.
+// ready tells whoever started this process that it can do its work, and where its
+// metrics are if they were asked for.
 func (g *globals) ready(role, name, url string) error {
 	object := map[string]string{"event": "ready", "role": role, "server": url}
 	what := role
@@ -137,7 +147,12 @@ func (g *globals) ready(role, name, url string) error {
 		object["name"] = name
 		what += " " + name
 	}
-	return g.say(object, "ready: %s at %s\n", what, url)
+	text := fmt.Sprintf("ready: %s at %s\n", what, url)
+	if g.pages != "" {
+		object["metrics"] = g.pages
+		text += "  metrics   " + g.pages + "\n"
+	}
+	return g.say(object, "%s", text)
 }
 
 // orEnded is nil when a service stopped because it was told to.

@@ -16,6 +16,7 @@ import (
 	"github.com/portcullis-dev/portcullis/fabric"
 	"github.com/portcullis-dev/portcullis/schemas"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
+	"github.com/portcullis-dev/portcullis/telemetry"
 	"github.com/portcullis-dev/portcullis/zone"
 )
 
@@ -148,11 +149,12 @@ func (g *globals) openAgent(ctx context.Context, f *fabric.Fabric, name string, 
 	if err != nil {
 		return nil, nil, unreachable(err)
 	}
-	if a, err = zone.Agent(ctx, conn, m, log); err != nil {
+	tracer := telemetry.OpenTracer(ctx, nil, log)
+	if a, err = zone.TracedAgent(ctx, conn, m, tracer, log); err != nil {
 		conn.Close()
 		return nil, nil, orUnreachable(err)
 	}
-	return a, func() { a.Close(); conn.Close() }, nil
+	return a, func() { a.Close(); conn.Close(); tracer.Close() }, nil
 }
 
 // proposal is what `propose --json` writes. Positions are "sequence.index".

@@ -42,7 +42,7 @@ JSON: {"event":"ready","role":"recorder","name","server"}`,
 	}
 	c.Flags().StringVar(&flags.listen, "listen", "", "serve the tree at this address, for example 127.0.0.1:4290")
 	c.Flags().StringArrayVar(&flags.witnesses, "witness", nil, "NAME=URL of a witness to ask (repeatable; then evidence.yaml names none)")
-	return c
+	return g.watched(c)
 }
 
 // evidence is what evidence.yaml says, with what the flags say in its place; nil

@@ -24,6 +24,8 @@ type globals struct {
 	logLevel    string
 	server      string
 	natsContext string
+	metrics     string // of watched commands: where to answer for metrics
+	pages       string // the URL at which it does
 
 	stdout, stderr io.Writer
 	started        bool // flags and arguments were understood

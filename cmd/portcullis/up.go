@@ -28,7 +28,7 @@ bank. A new folder is initialized first; the flags of init count then. Ctrl-C en
 --context, or in a folder made with --servers, the broker is one elsewhere, whose
 accounts and streams its operator has set up (see portcullis broker).
 
-JSON: {"event":"running","created","data","trust_domain","zone","ledger","server","bank","parts":[{"role","name"}],
+JSON: {"event":"running","created","data","trust_domain","zone","ledger","server","bank","metrics","parts":[{"role","name"}],
 "evidence":[{"recorder","address","fork"}]};
 {"event":"refreshed","data"} when it took up what was enrolled meanwhile`,
 		Args: cobra.NoArgs,
@@ -36,7 +36,7 @@ JSON: {"event":"running","created","data","trust_domain","zone","ledger","server
 	}
 	flags.register(c)
 	limits.register(c)
-	return c
+	return g.watched(c)
 }
 
 // readyWithin is how long a zone may take to recover before `up` says that
@@ -70,10 +70,16 @@ func (g *globals) runUp(ctx context.Context, flags *initFlags, limits *limitFlag
 		return err
 	}
 	defer tools.Close()
+	watch, err := g.monitor(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer watch.close()
+	watch.watch(&cfg)
 	cfg.Limits = wanted
 	cfg.Port = flags.port
 	settled := g.quietStart()
-	z, err := g.startZone(ctx, cfg)
+	z, err := g.startZone(ctx, cfg, watch)
 	if err != nil {
 		return orEnded(ctx, err)
 	}
@@ -88,6 +94,7 @@ func (g *globals) runUp(ctx context.Context, flags *initFlags, limits *limitFlag
 		defer bank.Close()
 	}
 	settled()
+	watch.begun.Store(true)
 	if err := g.running(f, z, bank, created); err != nil {
 		return err
 	}
@@ -108,11 +115,12 @@ func startBank(ctx context.Context, f *fabric.Fabric) (*zone.Bank, error) {
 }
 
 // startZone starts everything, but for the broker if one elsewhere is named.
-func (g *globals) startZone(ctx context.Context, cfg zone.Config) (*zone.Zone, error) {
+func (g *globals) startZone(ctx context.Context, cfg zone.Config, watch *monitor) (*zone.Zone, error) {
 	z, err := g.openZone(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
+	watch.zone.Store(z)
 	ready, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
 	if err = z.StartAll(ctx); err == nil {
@@ -195,7 +203,7 @@ func (g *globals) running(f *fabric.Fabric, z *zone.Zone, bank *zone.Bank, creat
 		return writeJSON(g.stdout, map[string]any{
 			"evidence": evidence,
 			"event":    "running", "created": created, "data": f.Dir, "trust_domain": f.TrustDomain, "zone": f.Zone,
-			"ledger": f.Ledger.String(), "server": z.URL(), "bank": bankURL, "parts": parts,
+			"ledger": f.Ledger.String(), "server": z.URL(), "bank": bankURL, "metrics": g.pages, "parts": parts,
 		})
 	}
 	var b strings.Builder
@@ -213,6 +221,9 @@ func (g *globals) running(f *fabric.Fabric, z *zone.Zone, bank *zone.Bank, creat
 	fmt.Fprintf(&b, "  files      %s\n", f.FilesDir())
 	if bank != nil {
 		fmt.Fprintf(&b, "  toy bank   %s\n", bankURL)
+	}
+	if g.pages != "" {
+		fmt.Fprintf(&b, "  metrics    %s\n", g.pages)
 	}
 	b.WriteString("next, in another terminal:\n")
 	for _, next := range []string{

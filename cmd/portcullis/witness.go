@@ -7,10 +7,12 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/portcullis-dev/portcullis/telemetry"
 	"github.com/portcullis-dev/portcullis/witness"
 )
 
@@ -36,7 +38,7 @@ A log is ORIGIN=KEY[,KEY]: the origin and verifier keys of its recorder's
 checkpoints, all of which must have signed. The same origin again is another
 recorder. In a file (YAML or JSON): {"logs":[{"origin","keys":[KEY]}]}.
 
-JSON: {"event":"ready","role":"witness","name","server","verifiers"}`,
+JSON: {"event":"ready","role":"witness","name","server","verifiers"}, and "metrics" with --metrics`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return g.runWitness(c.Context(), &flags) },
 	}
@@ -51,7 +53,7 @@ JSON: {"event":"ready","role":"witness","name","server","verifiers"}`,
 	}
 	c.MarkFlagsOneRequired("log", "logs")
 	c.AddCommand(newWitnessKeygenCommand(g))
-	return c
+	return g.watched(c)
 }
 
 func (g *globals) runWitness(ctx context.Context, flags *witnessFlags) error {
@@ -63,7 +65,13 @@ func (g *globals) runWitness(ctx context.Context, flags *witnessFlags) error {
 	if err != nil {
 		return err
 	}
-	w, err := witness.Open(witness.Config{Dir: flags.dir, Logs: logs, Clock: time.Now, Logger: log})
+	watch := &monitor{}
+	var open atomic.Pointer[witness.Witness]
+	if err := g.monitorWith(ctx, watch, telemetry.Pages{Parts: ofWitnesses(&open), Logger: log}); err != nil {
+		return err
+	}
+	defer watch.close()
+	w, err := witness.Open(witness.Config{Dir: flags.dir, Logs: logs, Clock: time.Now, Logger: log, Meter: watch.meters.Witness()})
 	if err != nil {
 		return ofWitness(err)
 	}
@@ -71,13 +79,29 @@ func (g *globals) runWitness(ctx context.Context, flags *witnessFlags) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("the witness cannot listen on %s: %w; choose another address with --listen", flags.listen, err), w.Close())
 	}
+	open.Store(w)
 	url := "http://" + listener.Addr().String()
 	object := map[string]any{"event": "ready", "role": "witness", "name": w.Name(), "server": url, "verifiers": w.Verifiers()}
+	if g.pages != "" {
+		object["metrics"] = g.pages
+	}
 	err = g.say(object, "ready: witness %s at %s\n  verifier  %s\n", w.Name(), url, strings.Join(w.Verifiers(), "\n  verifier  "))
 	if err != nil {
 		return errors.Join(err, listener.Close(), w.Close())
 	}
 	return errors.Join(w.Serve(ctx, listener), w.Close())
+}
+
+// ofWitnesses looks at the witness of this process once it is open.
+func ofWitnesses(open *atomic.Pointer[witness.Witness]) func(context.Context) []telemetry.Part {
+	return func(context.Context) []telemetry.Part {
+		w := open.Load()
+		if w == nil {
+			return nil
+		}
+		why := w.Unable()
+		return []telemetry.Part{{Role: "witness", Name: w.Name(), Able: why == "", Why: why}}
+	}
 }
 
 // follow is the logs that the flags name, of which there must be one at least.
