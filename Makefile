@@ -58,7 +58,7 @@ check: vet gen-check lint build ## All gates before a commit: vet, generated fil
 
 .PHONY: vet
 vet: ## Compile everything, tests too, and run go vet
-	$(GO) vet -tags faults,sim,docker,load,npm $(PKGS)
+	$(GO) vet -tags faults,sim,docker,load,npm,prometheus $(PKGS)
 
 .PHONY: lint
 lint: $(TOOLS) ## Lint Go and schemas, formatting too; refuse breaking schema changes
@@ -144,6 +144,10 @@ mcp-tools: ## Install the MCP servers, inspector and conformance suite that gate
 .PHONY: gateway-test
 gateway-test: mcp-tools ## Try the MCP gateway with real servers, the inspector and the conformance suite (minutes)
 	$(GO) test -tags npm -run '^Test(Conformance|MCP)' -count=1 -timeout=15m ./gateway/mcp ./cmd/portcullis
+
+.PHONY: metrics-test
+metrics-test: ## Let promtool read and lint the metrics of a zone that runs (needs promtool: Debian's prometheus)
+	$(GO) test -tags prometheus -run '^TestPromtool$$' -count=1 ./cmd/portcullis
 
 .PHONY: kill-loop
 kill-loop: ## Kill real processes ROUNDS times; no acknowledged record lost, no action repeated

@@ -179,3 +179,23 @@ func TestFamiliesAreSound(t *testing.T) {
 		}
 	}
 }
+
+// TestCountingAllocatesNothing: it stands in the way of every intent.
+func TestCountingAllocatesNothing(t *testing.T) {
+	m := NewMeters()
+	e, x, s := m.Enforcer("e1"), m.Executor("x1", []string{"t"}), m.Sentinel("s1")
+	denied := &pb.Decision{Reasons: []pb.Reason{pb.Reason_REASON_TOOL_UNKNOWN}}
+	from, now := trust.Identity{Role: pb.Role_ROLE_EXECUTOR, Name: "x1"}, time.Now()
+	s.Heard(from, now)
+	if n := testing.AllocsPerRun(100, func() {
+		e.Folded(now, now, time.Millisecond)
+		e.Decided(denied, time.Millisecond)
+		e.Recorded(time.Millisecond)
+		x.Took(StageRun, time.Millisecond)
+		x.Concluded("t", pb.Status_STATUS_FAILED, pb.Reason_REASON_RUN_FAILED)
+		x.Void(pb.Reason_REASON_CLAIM_NO_PULSE)
+		s.Heard(from, now)
+	}); n > 0 {
+		t.Errorf("%v allocations for one intent", n)
+	}
+}

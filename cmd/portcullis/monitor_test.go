@@ -123,7 +123,7 @@ type exposed struct {
 
 var sample = regexp.MustCompile(`^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? ([^ ]+)$`)
 
-var label = regexp.MustCompile(`([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)",?`)
+var label = regexp.MustCompile(`([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)",? ?`)
 
 // parseExposition reads Prometheus' text format 0.0.4 by its rules: our families have
 // help and type before their samples, stand together, and no series is there twice;
