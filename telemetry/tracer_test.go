@@ -12,9 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"go.opentelemetry.io/otel/sdk/trace/tracetest"
-
 	sdk "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/trust"
