@@ -68,7 +68,7 @@ func spanSays(t *testing.T, s tracetest.SpanStub, want map[attribute.Key]string)
 	t.Helper()
 	got := map[attribute.Key]string{}
 	for _, a := range s.Attributes {
-		got[a.Key] = a.Value.Emit()
+		got[a.Key] = a.Value.String()
 	}
 	for key, value := range want {
 		if got[key] != value {

@@ -118,7 +118,6 @@ func TestMetricsWithoutAnAddress(t *testing.T) {
 type exposed struct {
 	kind   string
 	labels []string
-	done   bool // another family came after it
 }
 
 var sample = regexp.MustCompile(`^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? ([^ ]+)$`)
