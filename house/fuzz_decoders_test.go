@@ -70,6 +70,7 @@ var decoders = map[string]string{
 	"fabric.decodeJSON":                      "fabric.FuzzDataFolder",
 	"fabric.parseCerts":                      "fabric.FuzzDataFolder",
 	"fabric.readNKeySeed":                    "fabric.FuzzDataFolder",
+	"gateway/authzen.members.elements":       "gateway/authzen.FuzzRequest",
 	"gateway/mcp.ReadListing":                "gateway/mcp.FuzzListing",
 	"gateway/mcp.pinArgument":                "gateway/mcp.FuzzListing",
 	"gateway/mcp.pinTool":                    "gateway/mcp.FuzzListing",

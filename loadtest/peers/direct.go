@@ -8,65 +8,43 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/protobuf/types/known/timestamppb"
-
 	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/core/verdict"
 	"github.com/portcullis-dev/portcullis/fabric"
 	"github.com/portcullis-dev/portcullis/schemas"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
+	"github.com/portcullis-dev/portcullis/zone/pdp"
 )
 
 // Direct answers questions as AuthZEN 1.0 puts them (POST /access/v1/evaluation), from the core that decides intents and from
 // nothing else: no ledger, no signature, nothing kept, so nothing that it says authorises anything. It exists to be measured.
 // Safe for concurrent use.
 type Direct struct {
-	signers map[string]trust.Credential // by SPIFFE ID
-	rules   *verdict.Rules
-
-	mu    sync.Mutex
-	fold  *ledger.Fold
-	state *verdict.State
+	mu   sync.Mutex
+	fold *ledger.Fold
+	core *pdp.Core
 }
 
-// NewDirect knows what a fabric's folder knows: its governance, and the credentials of its agents.
+// NewDirect knows what a fabric's folder knows: its governance.
 func NewDirect(f *fabric.Fabric) (*Direct, error) {
-	d := &Direct{signers: make(map[string]trust.Credential), fold: ledger.NewFold(f.Ledger, nil), state: verdict.NewState()}
+	d := &Direct{fold: ledger.NewFold(f.Ledger, nil)}
 	records, err := f.Founding()
 	if err != nil {
 		return nil, err
 	}
 	parser := ledger.Parser{Zone: f.Zone}
-	step := func(kind schemas.Kind, name string, data []byte) error {
-		raw := ledger.Raw{Seq: d.fold.Seq() + 1, Time: f.Clock(), Subject: schemas.Subject(f.Zone, kind, name), Data: data}
-		_, err := d.fold.Step(parser.Parse(raw))
-		return err
-	}
 	for _, data := range records {
-		if err := step(schemas.KindGovernance, "", data); err != nil {
+		raw := ledger.Raw{Seq: d.fold.Seq() + 1, Time: f.Clock(), Subject: schemas.Subject(f.Zone, schemas.KindGovernance, ""), Data: data}
+		if _, err := d.fold.Step(parser.Parse(raw)); err != nil {
 			return nil, fmt.Errorf("peers: the fabric's governance: %w", err)
 		}
 	}
-	release := d.fold.Governance().Release()
-	if release == nil {
+	if d.core, err = pdp.NewCore(d.fold, verdict.NewState()); err != nil {
+		return nil, err
+	}
+	if d.core.Release() == nil {
 		return nil, errors.New("peers: the fabric has no release in force")
-	}
-	if d.rules = verdict.Compile(release); d.rules.Err != nil {
-		return nil, d.rules.Err
-	}
-	for _, id := range release.Proto.GetDirectory() {
-		if id.GetRole() != pb.Role_ROLE_AGENT {
-			continue
-		}
-		m, err := f.Load(pb.Role_ROLE_AGENT, id.GetName(), trust.Digest{})
-		if err != nil {
-			return nil, err
-		}
-		if err := step(schemas.KindCredential, id.GetName(), m.Credential); err != nil {
-			return nil, fmt.Errorf("peers: the credential of %s: %w", id.GetName(), err)
-		}
-		d.signers[m.ID.String()], _ = d.fold.Credential(m.Key.ID())
 	}
 	return d, nil
 }
@@ -139,26 +117,17 @@ func (d *Direct) evaluate(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(answer)) // who does not wait for it does not get it
 }
 
-// askedFor is how long a question would have until its deadline, were it an intent.
-const askedFor = 10 * time.Second
-
-// decide derives the verdict on a question as on an intent that begins a session. What it derives it does not apply.
+// decide derives the verdict on a question as on an intent of now that begins a session.
 func (d *Direct) decide(e *evaluation) bool {
-	signer, known := d.signers[e.Subject.ID]
-	tool, served := d.rules.Release.Tool(e.Action.Name)
-	if !known || !served || e.Subject.Type != subjectType || e.Resource.Type != tool.GetResourceType() {
-		return false
-	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	now := time.Now()
-	d.fold.RaiseLogTime(now)
-	made := d.state.Decide(d.fold, d.rules, verdict.Intent{
-		Position: ledger.Position{Seq: d.fold.Seq() + 1}, Digest: trust.DigestOf(e.Context.Arguments), Signer: signer,
-		Content: &pb.Intent{
-			Agent: e.Subject.ID, Session: "direct", Sequence: 1, Tool: e.Action.Name, Action: e.Action.Name, Resource: e.Resource.ID,
-			Arguments: e.Context.Arguments, Deadline: timestamppb.New(now.Add(askedFor)),
-		},
-	})
-	return made.GetVerdict() == pb.Verdict_VERDICT_ALLOW && len(made.GetReasons()) == 0
+	agent, err := trust.ParseIdentity(e.Subject.ID)
+	gov := d.fold.Governance()
+	if err != nil || e.Subject.Type != subjectType || agent.Role != pb.Role_ROLE_AGENT || agent.Zone != gov.Zone() || agent.TrustDomain != gov.TrustDomain() {
+		return false
+	}
+	d.fold.RaiseLogTime(time.Now())
+	return d.core.Decide(pdp.Question{
+		Agent: agent.Name, Action: e.Action.Name, ResourceType: e.Resource.Type, Resource: e.Resource.ID, Arguments: e.Context.Arguments,
+	}).Allowed
 }

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/portcullis-dev/portcullis/gateway/authzen"
+	"github.com/portcullis-dev/portcullis/zone/pdp"
+)
+
+func newAuthZENCommand(g *globals) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "authzen",
+		Short: "Answer questions as OpenID AuthZEN puts them",
+		Long: `Serves the OpenID AuthZEN Authorization API 1.0: whoever enforces elsewhere asks
+whether the release in force would allow something now. An answer authorises nothing at
+an executor of Portcullis, and charges no limit.
+
+  portcullis authzen serve
+  portcullis authzen mapping      how clients' words are put into the release's`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(newAuthZENServeCommand(g), newAuthZENMappingCommand(g))
+	return c
+}
+
+func newAuthZENServeCommand(g *globals) *cobra.Command {
+	var access authzenAccess
+	var words authzenWords
+	var reasons bool
+	c := &cobra.Command{
+		Use:   "serve [--listen ADDRESS]",
+		Short: "Serve evaluations and searches over HTTP",
+		Long: `Follows the ledger as an auditor or a governor of the data folder, and answers from
+its newest record. While it cannot tell what holds now it answers status 503 to
+everything: clients must deny then.
+
+On this machine anybody may ask who uses this machine's own name. Any other address
+demands TLS, and a bearer token or clients' certificates.
+
+Runs until it is interrupted, and writes one line when it can do its work.
+
+JSON: {"event":"ready","role":"authzen","server"}; server is the URL for clients`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg := authzen.Config{Mapping: words.mapping(), Reasons: reasons}
+			return g.serveAuthZEN(c.Context(), &access, cfg)
+		},
+	}
+	access.register(c)
+	words.register(c)
+	c.Flags().BoolVar(&reasons, "reasons", false, "say why in the context of decisions: who may ask may read it")
+	return c
+}
+
+const (
+	authzenHeaderWithin = 10 * time.Second // for a request's header to come
+	authzenReadWithin   = 30 * time.Second // for all of a request
+	authzenIdle         = 2 * time.Minute
+	authzenStopWithin   = 5 * time.Second // for requests under way, when it ends
+)
+
+func (g *globals) serveAuthZEN(ctx context.Context, access *authzenAccess, cfg authzen.Config) error {
+	secured, err := access.read()
+	if err != nil {
+		return err
+	}
+	f, conn, err := g.openLedger(ctx)
+	if err != nil {
+		return orEnded(ctx, err)
+	}
+	defer conn.Close()
+	if cfg.Logger, err = g.logger(); err != nil {
+		return err
+	}
+	follower, err := pdp.New(pdp.Config{Conn: conn, Zone: f.Zone, Ledger: f.Ledger, Logger: cfg.Logger})
+	if err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", access.listen)
+	if err != nil {
+		return fmt.Errorf("serving AuthZEN: %w; name another address with --listen", err)
+	}
+	cfg.Asker, cfg.Access, cfg.URL = follower, secured.access, access.identifier(listener.Addr())
+	handler, err := authzen.New(cfg)
+	if err != nil {
+		return errors.Join(usage(err), listener.Close())
+	}
+	if secured.tls != nil {
+		listener = tls.NewListener(listener, secured.tls)
+	}
+	work, ctx := errgroup.WithContext(ctx)
+	work.Go(func() error { return follower.Run(ctx) })
+	work.Go(func() error { return serveUntil(ctx, handler, listener) })
+	work.Go(func() error {
+		select {
+		case <-follower.CaughtUp():
+			return g.ready("authzen", "", cfg.URL)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+	return orEnded(ctx, work.Wait())
+}
+
+// serveUntil serves until ctx ends, and lets requests under way end.
+func serveUntil(ctx context.Context, handler http.Handler, listener net.Listener) error {
+	server := &http.Server{
+		Handler: handler, ReadHeaderTimeout: authzenHeaderWithin, ReadTimeout: authzenReadWithin, IdleTimeout: authzenIdle, MaxHeaderBytes: 64 << 10,
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), authzenStopWithin)
+	defer cancel()
+	if err := server.Shutdown(stopping); errors.Is(err, context.DeadlineExceeded) {
+		return server.Close()
+	}
+	return ctx.Err()
+}
