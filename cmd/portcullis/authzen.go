@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -100,7 +101,7 @@ func (g *globals) serveAuthZEN(ctx context.Context, access *authzenAccess, cfg a
 	}
 	work, ctx := errgroup.WithContext(ctx)
 	work.Go(func() error { return follower.Run(ctx) })
-	work.Go(func() error { return serveUntil(ctx, handler, listener) })
+	work.Go(func() error { return serveUntil(ctx, handler, listener, cfg.Logger) })
 	work.Go(func() error {
 		select {
 		case <-follower.CaughtUp():
@@ -113,9 +114,10 @@ func (g *globals) serveAuthZEN(ctx context.Context, access *authzenAccess, cfg a
 }
 
 // serveUntil serves until ctx ends, and lets requests under way end.
-func serveUntil(ctx context.Context, handler http.Handler, listener net.Listener) error {
+func serveUntil(ctx context.Context, handler http.Handler, listener net.Listener, log *slog.Logger) error {
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: authzenHeaderWithin, ReadTimeout: authzenReadWithin, IdleTimeout: authzenIdle, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), // what strangers send is no fault of this server
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()

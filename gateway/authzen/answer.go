@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/portcullis-dev/portcullis/core/governance"
 	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/schemas"
@@ -73,8 +72,9 @@ func english(text string) map[string]string {
 
 // Asked is one evaluation, for a Recorder.
 type Asked struct {
-	Tool       string // by its name in the registry
-	Definition trust.Digest
+	Tool       string       // by its name in the registry
+	Definition trust.Digest // of the tool, as the release pins it; zero if it does not
+	Quorum     int          // how many enforcers must agree
 	pdp.Question
 }
 
@@ -94,13 +94,15 @@ func (s *Server) record(ctx context.Context, b *book, q pdp.Question) decision {
 	if q.Agent != s.cfg.As {
 		return s.unrecorded("only evaluations of " + s.cfg.As + " can be recorded here")
 	}
-	i := b.tool(q.Action)
-	if i == nil || i.GetResourceType() != q.ResourceType {
+	tool := b.tool(q.Action)
+	if tool == nil || tool.GetResourceType() != q.ResourceType {
 		return s.unrecorded("no tool of the release has this action on this type of resource, so there is nothing to record")
 	}
-	r, err := s.cfg.Recorder.Record(ctx, Asked{Tool: i.GetName(), Definition: trust.DigestIn(i.GetDefinitionDigest()), Question: q})
+	r, err := s.cfg.Recorder.Record(ctx, Asked{
+		Tool: tool.GetName(), Definition: trust.DigestIn(tool.GetDefinitionDigest()), Quorum: int(b.release.Proto.GetDecisionThreshold()), Question: q,
+	})
 	if err != nil {
-		s.cfg.Logger.Warn("an evaluation was not recorded, so it is denied", "action", governance.ToolAction(i), "err", err)
+		s.cfg.Logger.Warn("an evaluation was not recorded, so it is denied", "action", q.Action, "err", err)
 		return s.unrecorded("no decision was recorded")
 	}
 	d := decision{Decision: r.Allowed && len(r.Reasons) == 0}

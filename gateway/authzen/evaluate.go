@@ -139,15 +139,25 @@ func (s *Server) decide(ctx context.Context, list []asked, end semantic) ([]deci
 		return s.recordAll(ctx, list, end)
 	}
 	var all []decision
+	explained := 0
 	err := s.cfg.Asker.Ask(func(c *pdp.Core) {
 		b := s.book(c)
 		all = until(end, list, func(t tuple) (decision, error) {
-			q, err := s.question(b, t)
-			return s.told(c.Decide(q)), err
+			q, err := s.cfg.Mapping.question(b, t)
+			if err != nil {
+				return decision{}, err
+			}
+			q.Explain = s.cfg.Reasons && explained < maxExplained
+			explained++
+			return s.told(c.Decide(q)), nil
 		})
 	})
 	return all, err
 }
+
+// maxExplained is how many evaluations of a list are explained in sentences: these cost
+// far more than decisions, and who follows the ledger waits meanwhile.
+const maxExplained = 16
 
 // recordAll asks one after the other: a decision on the ledger takes a while, and nobody
 // is kept waiting for it but who asked.
@@ -157,7 +167,7 @@ func (s *Server) recordAll(ctx context.Context, list []asked, end semantic) ([]d
 		return nil, err
 	}
 	return until(end, list, func(t tuple) (decision, error) {
-		q, err := s.question(b, t)
+		q, err := s.cfg.Mapping.question(b, t)
 		if err != nil {
 			return decision{}, err
 		}
@@ -179,10 +189,4 @@ func until(end semantic, list []asked, decide func(tuple) (decision, error)) (al
 		}
 	}
 	return all
-}
-
-func (s *Server) question(b *book, t tuple) (pdp.Question, error) {
-	q, err := s.cfg.Mapping.question(b, t)
-	q.Explain = s.cfg.Reasons
-	return q, err
 }

@@ -52,7 +52,7 @@ func TestRecordDecides(t *testing.T) {
 	} {
 		n, ask := recording(t, false, func(authzen.Asked) (authzen.Recorded, error) { return tt.recorded, tt.err })
 		ask(evaluation, right, fmt.Sprintf(`{"decision":%v}`, tt.want))
-		if len(n.asked) != 1 || n.asked[0].Tool != "can-read-todos" || n.asked[0].Action != "can_read_todos" || n.asked[0].Agent != "rick" || n.asked[0].Resource != "1" {
+		if len(n.asked) != 1 || n.asked[0].Tool != "can-read-todos" || n.asked[0].Action != "can_read_todos" || n.asked[0].Agent != "rick" || n.asked[0].Resource != "1" || n.asked[0].Quorum != 1 {
 			t.Errorf("%s: asked %+v", name, n.asked)
 		}
 	}
