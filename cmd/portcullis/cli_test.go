@@ -186,3 +186,11 @@ func TestPolicySession(t *testing.T) {
 	s.run("policy", "lint")
 	golden(t, "policy.txt", s.normal())
 }
+
+// rewrite edits a file.
+func rewrite(t *testing.T, path string, edit func(string) string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	must(t, err)
+	must(t, os.WriteFile(path, []byte(edit(string(text))), 0o600))
+}

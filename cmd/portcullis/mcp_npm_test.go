@@ -55,13 +55,6 @@ func mcpZone(t *testing.T, policy, cases string, command ...string) (data string
 	return data
 }
 
-func rewrite(t *testing.T, path string, edit func(string) string) {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	must(t, err)
-	must(t, os.WriteFile(path, []byte(edit(string(text))), 0o600))
-}
-
 // inspect runs the inspector before the gateway before a server, for one request.
 func inspect(t *testing.T, data string, command, request []string) string {
 	t.Helper()
