@@ -132,6 +132,7 @@ compose-test: ## Bring docker-compose.yml up with real Docker, kill its containe
 
 # The programs of others that the MCP gateway is tested with, pinned in gateway/mcp/npm (needs npm).
 export MCP_TOOLS ?= $(CURDIR)/.tools/mcp
+export HOOK_TOOLS ?= $(CURDIR)/.tools/hook
 MCP_SDK := v1.8.0
 
 .PHONY: mcp-tools
@@ -148,6 +149,13 @@ gateway-test: mcp-tools ## Try the MCP gateway with real servers, the inspector 
 .PHONY: metrics-test
 metrics-test: ## Let promtool read and lint the metrics of a zone that runs (needs promtool: Debian's prometheus)
 	$(GO) test -tags prometheus -run '^TestPromtool$$' -count=1 ./cmd/portcullis
+
+.PHONY: hook-test
+hook-test: ## Try the hook with Claude Code itself, whose model is a stand-in on this machine
+	@mkdir -p $(HOOK_TOOLS)
+	cp gateway/hook/npm/package.json gateway/hook/npm/package-lock.json $(HOOK_TOOLS)
+	npm ci --prefix $(HOOK_TOOLS) --ignore-scripts --no-audit --no-fund --loglevel=error
+	$(GO) test -tags npm -run '^TestHookClaudeCode$$' -count=1 -timeout=10m ./cmd/portcullis
 
 .PHONY: kill-loop
 kill-loop: ## Kill real processes ROUNDS times; no acknowledged record lost, no action repeated
