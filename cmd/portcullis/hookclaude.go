@@ -73,17 +73,27 @@ func (g *globals) beforeTool(ctx context.Context, client *local.Client, event ho
 	}
 	grant, err := client.Ask(ctx, ask, nil)
 	var refused *local.RefusedError
-	var answer []byte
-	switch {
-	case errors.As(err, &refused):
-		answer, err = hook.Deny(refused.Refused)
-	case err == nil:
-		answer, err = hook.Allow(grant)
+	if errors.As(err, &refused) {
+		answer, err := hook.Deny(refused.Refused)
+		return errors.Join(err, g.tellPlatform(answer))
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		var answer []byte
+		if answer, err = hook.Allow(grant); err == nil {
+			err = g.tellPlatform(answer)
+		}
 	}
-	_, err = g.stdout.Write(append(answer, '\n'))
+	if err != nil && grant.Intent != "" { // it came too late, or the platform does not know of it
+		_, _ = client.Report(ctx, local.Report{Key: ask.Key, Status: local.StatusNotStarted, Note: local.Note(err.Error())}) // else it ends at its deadline
+	}
+	return err
+}
+
+func (g *globals) tellPlatform(answer []byte) error {
+	if len(answer) == 0 {
+		return errors.New("there is no answer")
+	}
+	_, err := g.stdout.Write(append(answer, '\n'))
 	return err
 }
 
