@@ -72,8 +72,7 @@ func (g *globals) beforeTool(ctx context.Context, client *local.Client, event ho
 		return err
 	}
 	grant, err := client.Ask(ctx, ask, nil)
-	var refused *local.RefusedError
-	if errors.As(err, &refused) {
+	if refused, is := errors.AsType[*local.RefusedError](err); is {
 		answer, err := hook.Deny(refused.Refused)
 		return errors.Join(err, g.tellPlatform(answer))
 	}
