@@ -81,6 +81,8 @@ var decoders = map[string]string{
 	"gateway/mcp/jsonrpc.Object":             "gateway/mcp/jsonrpc.FuzzMessage",
 	"gateway/mcp/jsonrpc.Text":               "gateway/mcp/jsonrpc.FuzzMessage",
 	"gateway/mcp/jsonrpc.check":              "gateway/mcp/jsonrpc.FuzzMessage",
+	"gateway/proxy/mapping.Parse":            "gateway/proxy/mapping.FuzzParse",
+	"gateway/proxy/openapi.parse":            "gateway/proxy/openapi.FuzzRoutes",
 	"recorder.conflictOf":                    "recorder.FuzzWitnessAnswer",
 	"recorder.verified":                      "recorder.FuzzWitnessAnswer",
 	"recorder/tiles.Folder.Open":             "recorder/tiles.FuzzFolder",

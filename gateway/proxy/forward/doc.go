@@ -1,0 +1,2 @@
+// Package forward serves HTTP before an API; see package proxy.
+package forward
