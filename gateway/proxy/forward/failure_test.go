@@ -134,3 +134,36 @@ func TestClientLeaves(t *testing.T) {
 		t.Errorf("the API got %d requests", n)
 	}
 }
+
+// TestHaltedWhileItRuns: a halt ends the wait for the API, nobody knows what it did,
+// and nothing is forwarded after it.
+func TestHaltedWhileItRuns(t *testing.T) {
+	g := open(t, nil)
+	reached := make(chan struct{})
+	g.api.answers(func(conn net.Conn) {
+		close(reached)
+		_, _ = conn.Read(make([]byte, 1)) // until the proxy hangs up
+	})
+	done := make(chan reply, 1)
+	go func() { done <- g.pay() }()
+	select {
+	case <-reached:
+	case <-time.After(proxytest.Patience):
+		t.Fatal("the API got nothing")
+	}
+	g.w.Halt(t)
+	select {
+	case got := <-done:
+		if got.status != http.StatusGatewayTimeout || !got.problem.Sent {
+			t.Errorf("%d %s", got.status, got.body)
+		}
+	case <-time.After(proxytest.Patience):
+		t.Fatal("no answer")
+	}
+	if got := g.pay(); got.status != http.StatusForbidden {
+		t.Errorf("after the halt: %d %s", got.status, got.body)
+	}
+	if n := len(g.api.got()); n != 1 {
+		t.Errorf("the API got %d requests", n)
+	}
+}

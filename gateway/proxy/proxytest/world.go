@@ -3,12 +3,15 @@
 package proxytest
 
 import (
+	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/portcullis-dev/portcullis/gateway/gatewaytest"
 	"github.com/portcullis-dev/portcullis/gateway/proxy"
 	"github.com/portcullis-dev/portcullis/gateway/proxy/mapping"
+	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
+	"github.com/portcullis-dev/portcullis/zone"
 )
 
 // Patience is how long a test waits for what must come.
@@ -77,6 +80,16 @@ func (w *World) Within(t testing.TB, timeout time.Duration) *proxy.Gateway {
 	g, err := proxy.New(proxy.Config{Agent: w.Agent, Desk: w.Desk, Timeout: timeout})
 	must(t, err)
 	return g
+}
+
+// Halt halts everything, and returns when the halt stands on the ledger.
+func (w *World) Halt(t testing.TB) {
+	t.Helper()
+	governing, err := zone.Govern(t.Context(), w.Fabric, w.Zone.Broker(), slog.New(slog.DiscardHandler))
+	must(t, err)
+	defer governing.Close()
+	_, _, err = governing.Halt(t.Context(), &pb.Scope{Kind: pb.ScopeKind_SCOPE_KIND_GLOBAL}, "a test")
+	must(t, err)
 }
 
 // Table reads a mapping file for the API "bank".
