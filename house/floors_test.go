@@ -23,7 +23,7 @@ type floor struct {
 // in tests too. So units of one floor never import each other: services meet in the ledger.
 var floors = []floor{
 	{"binary", []string{"cmd", "house"}},
-	{"faces", []string{"dashboards", "gateway", "loadtest", "sim", "story"}},
+	{"faces", []string{"dashboards", "gateway", "loadtest", "sdk", "sim", "story"}},
 	{"zone", []string{"zone"}},
 	{"services", []string{"agent", "enforcer", "executor", "sentinel", "recorder", "witness", "auditor", "transcript"}},
 	{"adapters", []string{"streams", "fabric", "evidence", "telemetry"}},
