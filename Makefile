@@ -157,6 +157,25 @@ hook-test: ## Try the hook with Claude Code itself, whose model is a stand-in on
 	npm ci --prefix $(HOOK_TOOLS) --ignore-scripts --no-audit --no-fund --loglevel=error
 	$(GO) test -tags npm -run '^TestHookClaudeCode$$' -count=1 -timeout=10m ./cmd/portcullis
 
+# The TypeScript SDK, its generator and the agent platforms that it is tried with, pinned in its lock file (needs npm).
+SDK := sdk/typescript
+
+.PHONY: sdk-tools
+sdk-tools: ## Install what the TypeScript SDK is built and tested with
+	npm ci --prefix $(SDK) --ignore-scripts --no-audit --no-fund --loglevel=error
+
+.PHONY: sdk-gen
+sdk-gen: sdk-tools $(TOOLS) ## Generate the TypeScript SDK's messages from schemas
+	rm -rf $(SDK)/src/gen
+	$(TOOLS_BIN)/buf generate --template $(SDK)/buf.gen.yaml
+
+.PHONY: sdk-test
+sdk-test: build sdk-tools $(TOOLS) ## Test the TypeScript SDK: vectors, a real zone, agent platforms, the packed package (minutes)
+	rm -rf $(SDK)/build
+	$(TOOLS_BIN)/buf generate --template $(SDK)/buf.gen.yaml -o $(SDK)/build/again
+	diff -r $(SDK)/src/gen $(SDK)/build/again/$(SDK)/src/gen || { echo "run: make sdk-gen" >&2; exit 1; }
+	npm test --prefix $(SDK)
+
 .PHONY: kill-loop
 kill-loop: ## Kill real processes ROUNDS times; no acknowledged record lost, no action repeated
 	$(GO) test -run '^TestKillLoop$$' -count=1 -timeout=30m ./cmd/portcullis -rounds=$(ROUNDS)

@@ -1,4 +1,5 @@
 /** Verifies proof files offline. Nothing here needs Node: it runs in a browser as it is. */
+export { type Authority, verifyAuthority } from "./authority.js";
 export { decodeProof, FORMAT, type ProofFile, type ProofRecord } from "./file.js";
 export { type Kind, KINDS } from "./kind.js";
 export type { Result, Step, StepName } from "./result.js";

@@ -164,7 +164,8 @@ export class Verification {
     throw new Error(why);
   }
 
-  private get read(): Reading {
+  /** What was read of the file's records. Throws before judgeRecords. */
+  get read(): Reading {
     if (this.reading === undefined) throw new Error("the records were not read");
     return this.reading;
   }

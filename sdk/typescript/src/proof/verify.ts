@@ -11,14 +11,21 @@ import { Verification } from "./verification.js";
  * does not hold is a step that is not established, and none after it is judged.
  */
 export function verifyProof(data: Uint8Array | string, anchor: Digest): Result {
+  return verified(data, anchor).result;
+}
+
+/** verifyProof, which also gives what it read of a file that is one. */
+export function verified(data: Uint8Array | string, anchor: Digest): { result: Result; work: Verification | undefined } {
   let file: ProofFile;
   try {
     file = decodeProof(data);
   } catch (err) {
     const form: Step = { name: "form", what: what.form, established: false, detail: plain(err) };
-    return { ok: false, failed: "form", kind: undefined, intent: ZERO_DIGEST, steps: [form], notEstablished: ["Anything at all."] };
+    const nothing = { ok: false, failed: "form" as const, kind: undefined, intent: ZERO_DIGEST, steps: [form], notEstablished: ["Anything at all."] };
+    return { result: nothing, work: undefined };
   }
-  return judge(file, anchor);
+  const work = new Verification(file, anchor);
+  return { result: judge(file, work), work };
 }
 
 const what = {
@@ -59,8 +66,7 @@ function stepsOf(kind: Kind, v: Verification): Judgement[] {
   return all;
 }
 
-function judge(file: ProofFile, anchor: Digest): Result {
-  const v = new Verification(file, anchor);
+function judge(file: ProofFile, v: Verification): Result {
   let failed: StepName | undefined;
   const steps = stepsOf(file.kind, v).map(([name, sentence, one]): Step => {
     const step = { name, what: sentence };
