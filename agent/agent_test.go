@@ -268,18 +268,19 @@ func TestEveryOtherOutcomeIsNotExecuted(t *testing.T) {
 	}
 }
 
-// TestForgedAnswersAreDropped: each answer is one that would settle the proposal
-// but for one lie. The proposal waits on, and the true answer still counts.
-func TestForgedAnswersAreDropped(t *testing.T) {
+// done is an executor's answer that an intent was executed.
+func done(by trusttest.Member) func(trust.Digest) answering {
+	return func(i trust.Digest) answering {
+		return answerOf(by, outcomeOf(i, by.SPIFFE(), []byte("text"), executed))
+	}
+}
+
+// forgeries are answers that would settle a proposal but for one lie each.
+func forgeries() map[string]func(intent trust.Digest) answering {
 	otherZone := trusttest.Enroll(ca.SVID(withZone(executor.ID, "z2")), withZone(executor.ID, "z2"), trusttest.Key("z2"), trust.Digest{})
 	otherDomain := withDomain(executor.ID, "other.test")
 	stranger := trusttest.NewNamedCA("nobody's").Member(pb.Role_ROLE_EXECUTOR, "x1")
 	old := trusttest.Enroll(ca.SVID(executor.ID, func(c *x509.Certificate) { c.NotAfter = trusttest.Start.Add(-time.Second) }), executor.ID, executor.Key, trust.Digest{})
-	done := func(by trusttest.Member) func(trust.Digest) answering {
-		return func(i trust.Digest) answering {
-			return answerOf(by, outcomeOf(i, by.SPIFFE(), []byte("text"), executed))
-		}
-	}
 	spoiled := func(spoil func([]byte) []byte) func(trust.Digest) answering {
 		return func(i trust.Digest) answering {
 			a := done(executor)(i)
@@ -287,7 +288,7 @@ func TestForgedAnswersAreDropped(t *testing.T) {
 			return a
 		}
 	}
-	tests := map[string]func(intent trust.Digest) answering{
+	return map[string]func(intent trust.Digest) answering{
 		"an agent says that it was done":    done(ca.Member(pb.Role_ROLE_AGENT, "bob")),
 		"an enforcer says that it was done": done(enforcer),
 		"an executor denies":                func(i trust.Digest) answering { return answerOf(executor, decisionOn(i, func(*pb.Decision) {})) },
@@ -349,7 +350,12 @@ func TestForgedAnswersAreDropped(t *testing.T) {
 			return executor.Seal(schemas.KindAnswer, env.Payload)
 		}),
 	}
-	for name, forge := range tests {
+}
+
+// TestForgedAnswersAreDropped: the proposal waits on, and the true answer still
+// counts.
+func TestForgedAnswersAreDropped(t *testing.T) {
+	for name, forge := range forgeries() {
 		t.Run(name, func(t *testing.T) {
 			b := &broker{}
 			in(t, b, func(t *testing.T, a *Agent) {

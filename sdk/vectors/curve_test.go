@@ -56,7 +56,7 @@ func (p point) bytes() []byte { return spelled(p.y, p.x.Bit(0)) }
 // spelled writes y, reduced or not, and the sign of x.
 func spelled(y *big.Int, sign uint) []byte {
 	b := little(y)
-	b[31] |= byte(sign) << 7 //nolint:gosec // a bit
+	b[31] |= byte(sign) << 7
 	return b
 }
 

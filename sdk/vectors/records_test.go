@@ -157,7 +157,9 @@ func TestEnvelopes(t *testing.T) {
 		return protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), value)
 	}
 	extra := []mutation{
-		{"no signature", func(data []byte) []byte { return data[:len(field(1, []byte("text/plain")))+len(field(2, []byte("payload")))] }},
+		{"no signature", func(data []byte) []byte {
+			return data[:len(field(1, []byte("text/plain")))+len(field(2, []byte("payload")))]
+		}},
 		{"an empty signature", func(data []byte) []byte { return append(data, field(3, nil)...) }},
 		{"a key id of 31 bytes", func(data []byte) []byte {
 			return append(data, field(3, slices.Concat(field(1, make([]byte, 31)), field(2, make([]byte, 64))))...)

@@ -48,9 +48,11 @@ func TestIntents(t *testing.T) {
 	alice := trusttest.ID(pb.Role_ROLE_AGENT, "alice").String()
 	rows := []intent{
 		{About: "the least", Agent: alice, Session: "s", Sequence: 1, Tool: "read", Arguments: "{}"},
-		{About: "with everything", Agent: alice, Session: "a_B-9", Sequence: 300, Previous: digest("before"), Parents: []string{digest("p"), digest("q")},
+		{
+			About: "with everything", Agent: alice, Session: "a_B-9", Sequence: 300, Previous: digest("before"), Parents: []string{digest("p"), digest("q")},
 			Tool: "transfer", Action: "pay", Resource: "acme", Arguments: `{"to":"acme","amount":250}`, Context: `{"why":"invoice"}`,
-			Parent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", Definition: digest("definition")},
+			Parent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", Definition: digest("definition"),
+		},
 		{About: "text beyond ASCII", Agent: alice, Session: "s", Sequence: 2, Previous: digest("before"), Tool: "read", Resource: "Übergang/値/🏰", Arguments: `{"path":"🏰"}`},
 		{About: "a large sequence", Agent: alice, Session: "s", Sequence: 1<<63 + 1, Tool: "read", Arguments: "{ }"},
 	}

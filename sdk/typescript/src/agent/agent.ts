@@ -29,7 +29,7 @@ export class Agent {
   private closed = false;
 
   private constructor(private readonly member: Member, private readonly conn: Connection, dropped: (err: Error) => void) {
-    this.answers = new Answers(member, dropped);
+    this.answers = new Answers(member, dropped, () => BigInt(Date.now()) * 1_000_000n);
     const subject = ledgerSubject(member.id.zone, "intent", member.id.name);
     this.outbox = new Outbox(member.ledger, member.key, (data) => conn.append(subject, data));
     this.first = this.newSession();

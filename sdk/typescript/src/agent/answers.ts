@@ -5,11 +5,15 @@ import { type Digest, digestIn, digestOf } from "../wire/bytes.js";
 import { decode } from "../wire/decode.js";
 import { KINDS } from "../wire/kinds.js";
 import { MAX_PAYLOAD } from "../wire/limits.js";
+import type { Nanos } from "../wire/time.js";
 import { Closed } from "./errors.js";
 import type { Member } from "./member.js";
 import type { Waiting } from "./waiting.js";
 
 const MAX_SIGNERS = 1024; // verified credentials that are remembered
+
+/** What an agent checks answers by. */
+export type Reader = Pick<Member, "id" | "spiffeID" | "ledger" | "issuers">;
 
 /** Matches answers with the proposals that wait for them. */
 export class Answers {
@@ -17,7 +21,8 @@ export class Answers {
   private readonly signers = new Map<Digest, Credential>(); // by digest of the Credential envelope
   private closed = false;
 
-  constructor(private readonly member: Member, private readonly dropped: (err: Error) => void) {}
+  /** Dropped is told of answers that could not be authenticated; clock gives nanoseconds since 1970. */
+  constructor(private readonly member: Reader, private readonly dropped: (err: Error) => void, private readonly clock: () => Nanos) {}
 
   expect(w: Waiting): void {
     if (this.closed) throw new Closed("the agent is closed");
@@ -67,7 +72,7 @@ export class Answers {
   /** Verifies the credential that travels with an answer, once. */
   private signer(credential: Uint8Array): Credential {
     const digest = digestOf(credential);
-    const now = BigInt(Date.now()) * 1_000_000n;
+    const now = this.clock();
     const known = this.signers.get(digest);
     if (known !== undefined && validAt(known, now)) return known;
     const cred = verifyCredential(parseEnvelope(credential), this.member.issuers, now);
