@@ -12,7 +12,6 @@ import (
 	"testing"
 	"testing/synctest"
 
-
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/core/trust/trusttest"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
@@ -110,4 +109,3 @@ func vectors(t *testing.T, rows []vector) {
 		t.Errorf("%s is not current; run: go test ./agent -run TestVectors -update, then make sdk-test", name)
 	}
 }
-
