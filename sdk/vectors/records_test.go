@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"fmt"
+	"iter"
 	"os"
 	"slices"
 	"strings"
@@ -120,6 +121,9 @@ func fieldMutations(t *testing.T, message protoreflect.Message, sound []byte) (a
 			mutation{name + " not UTF-8", tagged(protowire.BytesType, 2, 0xc3, 0x28)},
 			mutation{name + " left out", func([]byte) []byte { return without(t, message, sound, field) }},
 		)
+		for about, value := range times(field) {
+			all = append(all, mutation{name + " " + about, tagged(protowire.BytesType, protowire.AppendBytes(nil, value)...)})
+		}
 		for _, letters := range []int{63, 64, 65, 512, 513} {
 			if field.Kind() == protoreflect.StringKind {
 				text := strings.Repeat("é", letters)
@@ -128,6 +132,24 @@ func fieldMutations(t *testing.T, message protoreflect.Message, sound []byte) (a
 		}
 	}
 	return all
+}
+
+// times are values at the ends of a time's range and beyond, in the order in which
+// they stand in the file; none for fields that are no time.
+func times(field protoreflect.FieldDescriptor) iter.Seq2[string, []byte] {
+	of := func(seconds int64, nanos int32) []byte {
+		b := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), uint64(seconds))
+		return protowire.AppendVarint(protowire.AppendTag(b, 2, protowire.VarintType), uint64(int64(nanos)))
+	}
+	return func(yield func(string, []byte) bool) {
+		if field.Message() == nil || field.Message().FullName() != "google.protobuf.Timestamp" {
+			return
+		}
+		const first, last = -62135596800, 253402300799
+		_ = yield("at the first second", of(first, 0)) && yield("before the first second", of(first-1, 0)) &&
+			yield("at the last nanosecond", of(last, 999_999_999)) && yield("after the last second", of(last+1, 0)) &&
+			yield("with a second of nanoseconds", of(0, 1_000_000_000)) && yield("with negative nanoseconds", of(0, -1))
+	}
 }
 
 func without(t *testing.T, message protoreflect.Message, sound []byte, field protoreflect.FieldDescriptor) []byte {

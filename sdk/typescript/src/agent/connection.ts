@@ -38,9 +38,10 @@ export class Connection {
   /** Connects, waiting up to so many milliseconds for a server that is not up yet. */
   static async open(member: Member, within: number): Promise<Connection> {
     const until = Date.now() + within;
+    const settings = options(member);
     for (;;) {
       try {
-        return new Connection(await connect(options(member)), member);
+        return new Connection(await connect(settings), member);
       } catch (err) {
         const wait = LONGEST_WAIT * (0.1 + 0.4 * Math.random());
         if (Date.now() + wait >= until) {
