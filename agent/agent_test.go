@@ -114,6 +114,7 @@ func in(t *testing.T, b *broker, test func(t *testing.T, a *Agent)) {
 		must(t, err)
 		test(t, a)
 		a.Close()
+		synctest.Wait() // who proposed forgets its wait
 		if n := len(a.answers.waits); n != 0 {
 			t.Errorf("%d waits are left", n)
 		}
