@@ -77,14 +77,14 @@ func told(t *testing.T, about string, intent trust.Digest, answer []byte) vector
 		Intent: intent.String(), Answer: hex.EncodeToString(answer),
 	}
 	in(t, &broker{}, func(t *testing.T, a *Agent) {
-		w, err := a.answers.expect(intent, trusttest.Start, func(*Refused) { v.Round = true })
+		w, err := a.answers.expect(intent, trusttest.Start, 0, func(*Refused) { v.Round = true })
 		must(t, err)
 		a.answers.take(answer)
 		synctest.Wait()
 		if !w.settled {
 			w.fail(w.unanswered())
 		}
-		out, err := w.result()
+		out, err := w.outcome, w.result()
 		v.Told = fmt.Sprint(err)
 		if err == nil {
 			v.Told = fmt.Sprintf("%s %s %s", out.Claim, out.At, out.Result)

@@ -45,6 +45,7 @@ export class Waiting {
   decided(answer: Answer, data: Uint8Array, signer: Credential): void {
     const d = decode(DecisionSchema, data, MAX_ITEM);
     if (signer.id.role !== Role.ENFORCER || digestIn(d.intentDigest) !== this.intent) throw new Error(`a decision on another intent, or by ${signer.spiffeID}`);
+    if (d.evaluation) throw new Error(`a decision by ${signer.spiffeID} that nobody can act on`);
     if (d.verdict === Verdict.ALLOW) {
       this.allowed = true;
       return;

@@ -26,6 +26,7 @@ const rules: ReadonlyMap<string, Rule> = new Map([
   ["claim.stuck", { counts: "time", scopes: record }],
   ["replay.mismatch", { counts: "nothing", scopes: record }],
   ["release.stale", { counts: "time", scopes: [] }],
+  ["tool.definition", { counts: "nothing", scopes: [] }],
 ]);
 
 /** Throws unless every drift rule of a release is one that sentinels know and could apply. */

@@ -75,6 +75,7 @@ function whyVoid(fold: Fold, held: Entry | undefined, token: string, signer: Cre
   const d = held?.quorum;
   if (held === undefined || d === undefined || !samePosition(positionOf(claim.intent), positionOf(d.intent))) return Reason.CLAIM_UNDECIDED;
   if (d.verdict !== Verdict.ALLOW || d.reasons.length > 0) return Reason.CLAIM_DENIED;
+  if (d.evaluation) return Reason.CLAIM_EVALUATION;
   if (nanosOf(d.deadline) <= fold.logTime) return Reason.CLAIM_EXPIRED;
   if (gov.isHalted({ zone: gov.zone, tool: d.tool, agent: d.agent, session: d.session })) return Reason.CLAIM_HALTED;
   if (gov.isBanned(d.agent) || gov.isBanned(signer.spiffeID)) return Reason.CLAIM_REVOKED;

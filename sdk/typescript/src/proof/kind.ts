@@ -3,7 +3,7 @@ import { Status } from "../gen/portcullis/v1/claim_pb.js";
 /** What a file claims about its intent. */
 export type Kind = (typeof KINDS)[number];
 
-export const KINDS = ["executed", "failed", "interrupted", "abandoned", "indeterminate", "claimed", "void", "denied", "expired"] as const;
+export const KINDS = ["executed", "failed", "interrupted", "abandoned", "indeterminate", "claimed", "void", "denied", "evaluated", "expired"] as const;
 
 const ofStatus: ReadonlyMap<Status, Kind> = new Map([
   [Status.EXECUTED, "executed"],

@@ -5,7 +5,7 @@ import type { Judged } from "./reading.js";
 
 /** Whether a decision denies for want of approvals and nothing else. */
 export function isPending(d: Decision): boolean {
-  return d.verdict !== Verdict.ALLOW && d.reasons.length === 1 && d.reasons[0] === Reason.APPROVAL_PENDING;
+  return !d.evaluation && d.verdict !== Verdict.ALLOW && d.reasons.length === 1 && d.reasons[0] === Reason.APPROVAL_PENDING;
 }
 
 /** Whether a denial opens no further round, whatever follows. */
@@ -49,6 +49,7 @@ function ofKind(kind: Kind): string[] {
     case "void":
       return ["That no other claim on this intent is valid."];
     case "denied":
+    case "evaluated":
       return ["That nobody acted all the same outside an executor."];
     default:
       return ["That no quorum decided on it before the deadline.", "That no valid claim on it stands before the deadline."];

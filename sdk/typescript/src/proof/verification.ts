@@ -89,8 +89,9 @@ export class Verification {
   /** Judges the quorum that the kind rests on: the one of the claim, or the newest. */
   judgeDecision(): string {
     const denied = this.file.kind === "denied";
-    if (!denied) this.claim = this.read.ruling(this.file.claim);
-    const quorum = (this.decided = denied ? this.read.decided : this.claim?.quorum);
+    const claimed = ofClaim(this.file.kind);
+    if (claimed) this.claim = this.read.ruling(this.file.claim);
+    const quorum = (this.decided = claimed ? this.claim?.quorum : this.read.decided);
     if (quorum === undefined) throw new Error("no quorum of enforcers signed the same decision on it, or its claim is not in the file");
     const d = quorum.decision;
     const want = denied ? Verdict.DENY_UNSPECIFIED : Verdict.ALLOW;
@@ -98,6 +99,7 @@ export class Verification {
       throw new Error(`the quorum's verdict is ${verdictWord(d)} with ${d.reasons.length} reasons`);
     }
     this.checkDecision(d);
+    if (this.file.kind === "evaluated" && !d.evaluation) throw new Error("the intent asked to be carried out: a claim on it may be valid");
     if (denied) {
       this.checkUnclaimed();
       this.checkFinal(d);
@@ -233,7 +235,7 @@ function restsOnAbsence(one: Judged): boolean {
 function repeats(d: Decision, intent: Intent | undefined): boolean {
   return (
     intent !== undefined && d.agent === intent.agent && d.session === intent.session && d.tool === intent.tool &&
-    nanosOf(d.deadline) === nanosOf(intent.deadline)
+    nanosOf(d.deadline) === nanosOf(intent.deadline) && d.evaluation === intent.evaluation
   );
 }
 

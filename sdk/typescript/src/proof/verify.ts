@@ -36,6 +36,7 @@ const what = {
   inclusion: "Every record stands in the checkpoint's tree at its position.",
   intent: "The intent stands on the ledger, signed by its agent.",
   allowed: "A quorum of enforcers allowed exactly this intent.",
+  evaluated: "A quorum of enforcers allowed exactly this intent, which asked for a decision only.",
   denied: "A quorum of enforcers denied exactly this intent.",
   valid: "The executor's claim is valid where it stands: it had authority to act.",
   void: "The claim is void where it stands: it gave no authority to act.",
@@ -61,6 +62,7 @@ function stepsOf(kind: Kind, v: Verification): Judgement[] {
   if (concluded(kind)) all.push(["outcome", `The executor of that claim reported the outcome ${kind.toUpperCase()}.`, () => v.judgeOutcome()]);
   if (kind === "void") all.push(["claim", what.void, () => v.judgeVoid()]);
   if (kind === "denied") all.push(["decision", what.denied, () => v.judgeDecision()]);
+  if (kind === "evaluated") all.push(["decision", what.evaluated, () => v.judgeDecision()]);
   if (kind === "expired") all.push(["deadline", what.deadline, () => v.judgeDeadline()]);
   all.push(["history", what.history, () => v.judgeHistory()]);
   return all;
