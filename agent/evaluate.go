@@ -35,11 +35,12 @@ func (s *Session) Evaluate(ctx context.Context, r Request, quorum int) (*Evaluat
 	if quorum < 1 {
 		return nil, errors.New("agent: an evaluation needs a quorum of 1 at least; give the release's decision_threshold")
 	}
+	ended := s.traced(ctx, &r)
 	wait, err := s.propose(r, quorum)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = s.await(ctx, wait)
 	}
-	err = s.await(ctx, wait)
+	ended(err)
 	if refused := (*Refused)(nil); errors.As(err, &refused) {
 		return &Evaluation{
 			Intent: refused.Intent, At: refused.At, DecidedAt: refused.DecidedAt, Reasons: refused.Reasons, Policies: refused.Policies, Explanation: refused.Explanation,

@@ -89,6 +89,7 @@ type Executor struct {
 // Status is what an executor knows of itself.
 type Status struct {
 	Disarmed  string // why it would not act now; empty when armed
+	Halted    string // why nothing may be done in the whole zone; empty when something may
 	Position  uint64 // stream sequence folded
 	Epoch     uint64
 	Noise     uint64 // messages that were no records since it started

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/portcullis-dev/portcullis/core/governance"
 	"github.com/portcullis-dev/portcullis/core/ledger"
 	"github.com/portcullis-dev/portcullis/core/permit"
 	"github.com/portcullis-dev/portcullis/core/trust"
@@ -246,7 +247,11 @@ func (l *loop) tell(disarmed string) {
 	l.status.Disarmed = disarmed
 	l.status.Running = len(l.running)
 	if l.fold != nil {
-		l.status.Epoch = l.fold.Governance().Epoch()
+		gov := l.fold.Governance()
+		l.status.Epoch, l.status.Halted = gov.Epoch(), ""
+		if h, halted := gov.Halted(governance.Target{Zone: gov.Zone()}); halted {
+			l.status.Halted = h.Reason
+		}
 	}
 	before := l.x.Status().Disarmed
 	s := l.status

@@ -45,10 +45,22 @@ func (z *Zone) Look(ctx context.Context) []telemetry.Part {
 		asking.Go(func() {
 			h := z.Health(ctx, one.id.Role, one.id.Name)
 			parts[i] = telemetry.Part{Role: h.Role, Name: h.Name, Able: h.Able, Why: h.Why}
+			if why := one.haltedWhole(); h.Able && why != "" {
+				parts[i].Able, parts[i].Why = false, "everything is halted: "+why
+			}
 		})
 	}
 	asking.Wait()
 	return parts
+}
+
+// haltedWhole says why an executor may do nothing at all though it is armed. A halt of
+// less leaves it something to do, and is no matter of its readiness.
+func (m *member) haltedWhole() string {
+	if m.executor == nil {
+		return ""
+	}
+	return m.executor.Status().Halted
 }
 
 // Ended says who of those that run here has ended by itself; "" if nobody has.

@@ -130,3 +130,29 @@ func TestLookWithoutBroker(t *testing.T) {
 		}
 	}
 }
+
+// TestHaltedIsNotReady: an executor that may do nothing at all is not ready, and says by
+// which halt; one that may do something is.
+func TestHaltedIsNotReady(t *testing.T) {
+	w := meteredOf(t)
+	executorIs := func(able bool, says string) {
+		t.Helper()
+		var last telemetry.Part
+		for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+			for _, p := range w.Look(t.Context()) {
+				if p.Name == "x1" {
+					last = p
+				}
+			}
+			if last.Able == able && strings.Contains(last.Why, says) {
+				return
+			}
+		}
+		t.Fatalf("the executor is %+v, want able %v because of %q", last, able, says)
+	}
+	executorIs(true, "")
+	w.govern(halt(pb.ScopeKind_SCOPE_KIND_TOOL, "file-write"))
+	executorIs(true, "")
+	w.govern(halt(pb.ScopeKind_SCOPE_KIND_GLOBAL, ""))
+	executorIs(false, "everything is halted")
+}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/portcullis-dev/portcullis/gateway/authzen"
+	"github.com/portcullis-dev/portcullis/gateway/desk"
 	"github.com/portcullis-dev/portcullis/zone/pdp"
 )
 
@@ -37,7 +38,8 @@ an executor of Portcullis, and charges no limit.
 func newAuthZENServeCommand(g *globals) *cobra.Command {
 	var access authzenAccess
 	var words authzenWords
-	var reasons bool
+	var reasons, record bool
+	var as string
 	c := &cobra.Command{
 		Use:   "serve [--listen ADDRESS]",
 		Short: "Serve evaluations and searches over HTTP",
@@ -48,18 +50,27 @@ everything: clients must deny then.
 On this machine anybody may ask who uses this machine's own name. Any other address
 demands TLS, and a bearer token or clients' certificates.
 
+With --record each evaluation about the agent --as is an intent on the ledger too, which
+asks for a decision only, and what a quorum of enforcers signs is the answer; all others
+are denied. Searches are not recorded.
+
 Runs until it is interrupted, and writes one line when it can do its work.
 
 JSON: {"event":"ready","role":"authzen","server"}; server is the URL for clients`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg := authzen.Config{Mapping: words.mapping(), Reasons: reasons}
+			if record != (as != "") {
+				return usage(errors.New("--record and --as go together: evaluations are recorded as an agent of the data folder"))
+			}
+			cfg := authzen.Config{Mapping: words.mapping(), Reasons: reasons, As: as}
 			return g.serveAuthZEN(c.Context(), &access, cfg)
 		},
 	}
 	access.register(c)
 	words.register(c)
 	c.Flags().BoolVar(&reasons, "reasons", false, "say why in the context of decisions: who may ask may read it")
+	c.Flags().BoolVar(&record, "record", false, "make each evaluation an intent on the ledger that asks for a decision only")
+	c.Flags().StringVar(&as, "as", "", "the agent as which evaluations are recorded")
 	return c
 }
 
@@ -86,6 +97,14 @@ func (g *globals) serveAuthZEN(ctx context.Context, access *authzenAccess, cfg a
 	follower, err := pdp.New(pdp.Config{Conn: conn, Zone: f.Zone, Ledger: f.Ledger, Logger: cfg.Logger})
 	if err != nil {
 		return err
+	}
+	if cfg.As != "" {
+		a, done, err := g.openAgent(ctx, f, cfg.As, cfg.Logger)
+		if err != nil {
+			return orEnded(ctx, err)
+		}
+		defer done()
+		cfg.Recorder = &authzenRecorder{desk.NewChain(a)}
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", access.listen)
 	if err != nil {

@@ -42,7 +42,7 @@ func TestResources(t *testing.T) {
 		{"Bash", `{"command":"ls ~"}`, "cc-bash", script},
 		{"Bash", `{"command":"ls \u0000"}`, "cc-bash", script},
 		{"Bash", `{"command":" ls"}`, "cc-bash", script},
-		{"Read", `{"file_path":"/a/../b"}`, "cc-read", "/a/../b"},
+		{"Read", `{"file_path":"/a/..b/c.."}`, "cc-read", "/a/..b/c.."},
 		{"Write", `{"file_path":"b","content":""}`, "cc-write", "/w/b"},
 		{"Glob", `{"pattern":"*"}`, "cc-glob", "/w"},
 		{"Glob", `{"pattern":"*","path":"/x"}`, "cc-glob", "/x"},
@@ -58,6 +58,9 @@ func TestResources(t *testing.T) {
 		{"Bash", `{}`},
 		{"Bash", `{"command":1}`},
 		{"Read", `{"file_path":""}`},
+		{"Read", `{"file_path":"/a/../b"}`},
+		{"Write", `{"file_path":"../b","content":""}`},
+		{"Glob", `{"pattern":"*","path":"/w/.."}`},
 		{"Glob", `{"path":null}`},
 		{"Read", `{"file_path":"/` + strings.Repeat("x", maxResource) + `"}`},
 	} {

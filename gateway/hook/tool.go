@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/portcullis-dev/portcullis/gateway/mcp/jsonrpc"
@@ -107,15 +108,22 @@ func field(name string) func(input) (string, error) {
 	}
 }
 
-// path makes the resource an absolute path. It is not cleaned: what turns back is for
-// policies to see.
+// path makes the resource an absolute path. One that turns back is refused: a policy
+// about a folder would be asked about what is not in it, and where it ends, with
+// symbolic links on the way, only the platform finds out.
 func path(name string) func(input) (string, error) {
 	return func(in input) (string, error) {
 		text, err := field(name)(in)
-		if err == nil && !filepath.IsAbs(text) {
+		if err != nil {
+			return "", err
+		}
+		if !filepath.IsAbs(text) {
 			text = in.dir + "/" + text
 		}
-		return text, err
+		if slices.Contains(strings.FieldsFunc(text, func(r rune) bool { return r == '/' || r == filepath.Separator }), "..") {
+			return "", fmt.Errorf("hook: the path %.200q turns back with ..; name the file as it is reached from the root", text)
+		}
+		return text, nil
 	}
 }
 

@@ -27,7 +27,7 @@ const defaultTimeout = 30 * time.Second
 // Gateway asks the ledger for calls. Safe for concurrent use.
 type Gateway struct {
 	cfg   Config
-	chain chain
+	chain *desk.Chain
 }
 
 // New prepares a gateway.
@@ -38,7 +38,7 @@ func New(cfg Config) (*Gateway, error) {
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = defaultTimeout
 	}
-	return &Gateway{cfg: cfg, chain: chain{begin: cfg.Agent.NewSession}}, nil
+	return &Gateway{cfg: cfg, chain: desk.NewChain(cfg.Agent)}, nil
 }
 
 // Act carries a call out; see desk.Act. It has begun when it is called.
@@ -53,7 +53,7 @@ var (
 // once, on a permit for exactly this call, and not any more when Ask has returned
 // without it. Began says whether it was called. If ctx ends first, the error says so.
 func (g *Gateway) Ask(ctx context.Context, call mapping.Call, act Act) (out *agent.Outcome, began bool, err error) {
-	session, err := g.chain.session()
+	session, err := g.chain.Session()
 	if err != nil {
 		return nil, false, err
 	}
@@ -68,7 +68,7 @@ func (g *Gateway) Ask(ctx context.Context, call mapping.Call, act Act) (out *age
 		},
 	})
 	g.cfg.Desk.Forget(intent)
-	g.chain.settle(session, err)
+	g.chain.Settle(session, err)
 	return out, w.end(), err
 }
 

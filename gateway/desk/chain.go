@@ -1,4 +1,4 @@
-package proxy
+package desk
 
 import (
 	"errors"
@@ -9,22 +9,26 @@ import (
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 )
 
-// chain is the session in which calls are proposed. An intent that did not reach the
+// Chain is the session in which calls are proposed. An intent that did not reach the
 // ledger breaks its session: those after it are denied. Then a new one begins.
-type chain struct {
-	begin func() (*agent.Session, error)
+type Chain struct {
+	agent *agent.Agent
 
 	mu      sync.Mutex
 	current *agent.Session // nil: begin one
 }
 
-func (c *chain) session() (*agent.Session, error) {
+// NewChain begins its first session when somebody asks for it.
+func NewChain(a *agent.Agent) *Chain { return &Chain{agent: a} }
+
+// Session is the one to propose in.
+func (c *Chain) Session() (*agent.Session, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.current != nil {
 		return c.current, nil
 	}
-	s, err := c.begin()
+	s, err := c.agent.NewSession()
 	if err != nil {
 		return nil, err
 	}
@@ -32,8 +36,8 @@ func (c *chain) session() (*agent.Session, error) {
 	return s, nil
 }
 
-// settle takes note of how a proposal in a session ended.
-func (c *chain) settle(s *agent.Session, err error) {
+// Settle takes note of how a proposal in a session ended.
+func (c *Chain) Settle(s *agent.Session, err error) {
 	if !breaks(err) {
 		return
 	}
