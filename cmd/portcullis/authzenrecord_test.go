@@ -59,4 +59,3 @@ func TestAuthZENRecords(t *testing.T) {
 		t.Errorf("%d evaluations on the ledger, want 3 and no claim:\n%s", n, out)
 	}
 }
-
