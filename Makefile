@@ -139,7 +139,7 @@ MCP_SDK := v1.8.0
 mcp-tools: ## Install the MCP servers, inspector and conformance suite that gateway tests need
 	@mkdir -p $(MCP_TOOLS)/bin
 	cp gateway/mcp/npm/package.json gateway/mcp/npm/package-lock.json $(MCP_TOOLS)
-	npm ci --prefix $(MCP_TOOLS) --ignore-scripts --no-audit --no-fund --loglevel=error
+	npm ci --prefix $$(realpath $(MCP_TOOLS)) --ignore-scripts --no-audit --no-fund --loglevel=error
 	GOBIN=$(abspath $(MCP_TOOLS))/bin $(GO) install github.com/modelcontextprotocol/go-sdk/conformance/everything-server@$(MCP_SDK)
 
 .PHONY: gateway-test

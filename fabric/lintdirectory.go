@@ -17,6 +17,7 @@ func (s *ReleaseSource) directoryFindings(release *pb.Release) []Finding {
 	l.sentinel()
 	l.served()
 	l.definitions()
+	l.resources()
 	l.agents()
 	l.others()
 	return l.found
@@ -58,6 +59,19 @@ func (l *directoryLinter) definitions() {
 	for i, t := range l.release.GetTools() {
 		if n := len(t.GetDefinitionDigest()); n != 0 && n != sha256.Size {
 			l.find(policy.SeverityError, "tool.definition", fmt.Sprintf("tools[%d].definition_digest", i), "write the 64 hexadecimal digits that portcullis mcp pin prints", "tool %s: a definition's digest has %d bytes, this has %d", t.GetName(), sha256.Size, n)
+		}
+	}
+}
+
+// resources demands that the argument which gateways name as the resource is always
+// there, and a text.
+func (l *directoryLinter) resources() {
+	for i, t := range l.release.GetTools() {
+		is := func(a *pb.Attribute) bool {
+			return a.GetName() == t.GetResourceArgument() && a.GetRequired() && a.GetType() == pb.AttributeType_ATTRIBUTE_TYPE_STRING
+		}
+		if t.GetResourceArgument() != "" && !slices.ContainsFunc(t.GetArguments(), is) {
+			l.find(policy.SeverityError, "tool.resource_argument", fmt.Sprintf("tools[%d].resource_argument", i), "name an argument of the tool with type: string and required: true", "tool %s: %s is no argument that is a required string", t.GetName(), t.GetResourceArgument())
 		}
 	}
 }

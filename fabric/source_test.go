@@ -171,6 +171,7 @@ func TestLint(t *testing.T) {
 		{"tool twice", change{"tools.yaml", "name: http-get", "name: file-read"}, failure, "release", "tools.yaml:19:5", "file-read"},
 		{"bad tool name", change{"tools.yaml", "name: http-get", "name: http_get"}, failure, "schema.string.pattern", "tools.yaml:19:11", "tools[2].name"},
 		{"pin that is no digest", change{"tools.yaml", "resource_type: Url", "resource_type: Url\n    definition_digest: c0ffee"}, failure, "tool.definition", "tools.yaml:21:24", "this has 3"},
+		{"resource that may be absent", change{"tools.yaml", "resource_type: Url", "resource_type: Url\n    resource_argument: elsewhere"}, failure, "tool.resource_argument", "tools.yaml:21:24", "elsewhere"},
 		{"pulse too slow", change{"release.yaml", "pulse_interval: 500ms", "pulse_interval: 1500ms"}, failure, "release", "release.yaml:28:19", "bounds.pulse_interval"},
 		{"no bound", change{"release.yaml", "  start: 250ms", "  #"}, failure, "schema.required", "release.yaml:24:3", "bounds.start"},
 		{"no validity", change{"release.yaml", "validity: 8760h", ""}, failure, "release.validity", "release.yaml:1:1", "validity is missing"},

@@ -53,7 +53,7 @@ func (f *gatewayFlags) register(g *globals, c *cobra.Command) {
 	c.Flags().StringVar(&f.as, "as", "", "the agent whose calls these are")
 	c.Flags().StringVar(&f.executor, "executor", "", "the executor that this gateway runs; no other process may run it")
 	c.Flags().StringVar(&f.refuse, "refuse", "error", "how to answer what is refused: error (JSON-RPC, code -32001) or result (with isError)")
-	c.Flags().StringVar(&f.resource, "resource", "", "the argument that is the resource for policies (default: the resource is the server's name)")
+	c.Flags().StringVar(&f.resource, "resource", "", "the argument that is the resource of tools for which the release names none (default: the server's name)")
 	c.Flags().BoolVar(&f.showAll, "show-all", false, "list tools that could not be called as well")
 	c.Flags().DurationVar(&f.timeout, "timeout", 30*time.Second, "from a call to its deadline")
 	required(c, "name", "as", "executor")

@@ -8,6 +8,20 @@ import (
 	"github.com/portcullis-dev/portcullis/core/trust"
 )
 
+// Book says what the release in force holds about a tool, as far as the gateway
+// knows it. It decides nothing: enforcers do.
+type Book interface {
+	Entry(tool string) Entry
+}
+
+// Entry is one tool in the release. The zero Entry is a tool that is not in it.
+type Entry struct {
+	Definition trust.Digest // of the definition that is pinned; zero if none is
+	Action     string       // of policies; "" means the tool's name
+	Resource   string       // the argument that is the resource; "" if the release names none
+	Usable     bool         // the agent may ask for the tool at all
+}
+
 // bookFresh is how long a look at the release counts.
 const bookFresh = time.Second
 
@@ -38,22 +52,19 @@ func (b *releaseBook) current() *governance.Release {
 	return b.release
 }
 
-// Pinned implements Book.
-func (b *releaseBook) Pinned(tool string) trust.Digest {
+// Entry implements Book.
+func (b *releaseBook) Entry(tool string) Entry {
 	r := b.current()
 	if r == nil {
-		return trust.Digest{}
+		return Entry{}
 	}
-	t, _ := r.Tool(tool)
-	return trust.DigestIn(t.GetDefinitionDigest())
-}
-
-// Usable implements Book.
-func (b *releaseBook) Usable(tool string) bool {
-	r := b.current()
-	if r == nil {
-		return false
+	t, known := r.Tool(tool)
+	if !known {
+		return Entry{}
 	}
 	entry, enrolled := r.Identity(b.agent)
-	return enrolled && entry.MayUse(tool)
+	return Entry{
+		Definition: trust.DigestIn(t.GetDefinitionDigest()), Action: t.GetAction(), Resource: t.GetResourceArgument(),
+		Usable: enrolled && entry.MayUse(tool),
+	}
 }

@@ -81,6 +81,9 @@ type call struct {
 	peer       Peer
 	stop       context.CancelFunc // ends the wait for what becomes of it
 	key        string             // in the session's table
+	tool       string             // its name in the release
+	entry      Entry              // what the release said of it when the call came
+	resource   string             // what it acts upon, as policies see it
 	definition trust.Digest
 	now        func() trust.Digest // the definition by which the tool would be called now
 
@@ -94,14 +97,14 @@ type call struct {
 var (
 	errOver    = errors.New("mcp: the client gave the call up before it was sent to the server")
 	errChanged = errors.New("mcp: the tool's definition changed since it was decided; nothing was sent to the server")
-	errOther   = errors.New("mcp: the permit is for other arguments or another definition; nothing was sent to the server")
+	errOther   = errors.New("mcp: the permit is for other arguments, another resource or another definition; nothing was sent to the server")
 )
 
 // act forwards the call, once: the desk gives it away once. It runs in the
 // executor, on a permit.
 func (c *call) act(ctx context.Context, a executor.Action) (executor.Result, error) {
 	switch {
-	case !bytes.Equal(a.Intent.GetArguments(), c.arguments) || trust.DigestIn(a.Intent.GetDefinitionDigest()) != c.definition:
+	case !bytes.Equal(a.Intent.GetArguments(), c.arguments) || a.Intent.GetResource() != c.resource || trust.DigestIn(a.Intent.GetDefinitionDigest()) != c.definition:
 		return executor.Result{}, errOther
 	case c.now() != c.definition:
 		return executor.Result{}, errChanged

@@ -40,7 +40,7 @@ func TestPin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := Pin("srv", "Server", l.Tools)
+	got, err := Pin(Pinning{Server: "srv", ResourceType: "Server"}, l.Tools)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func TestPin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Pin("srv", "Server", twins.Tools); err == nil {
+	if _, err := Pin(Pinning{Server: "srv", ResourceType: "Server"}, twins.Tools); err == nil {
 		t.Error("two tools were pinned under one name")
 	}
 }
@@ -103,8 +103,10 @@ func (*server) Pending(context.Context, *agent.Refused, func()) {}
 func TestAct(t *testing.T) {
 	pinned, other := trust.DigestOf([]byte("a")), trust.DigestOf([]byte("b"))
 	intent := func(arguments string, definition trust.Digest) executor.Action {
-		return executor.Action{Digest: other, Intent: &pb.Intent{Arguments: []byte(arguments), DefinitionDigest: definition[:]}}
+		return executor.Action{Digest: other, Intent: &pb.Intent{Resource: "srv", Arguments: []byte(arguments), DefinitionDigest: definition[:]}}
 	}
+	elsewhere := intent(`{"a":1}`, pinned)
+	elsewhere.Intent.Resource = "other"
 	good := intent(`{"a":1}`, pinned)
 	for _, test := range []struct {
 		name   string
@@ -117,13 +119,14 @@ func TestAct(t *testing.T) {
 		{"other arguments", intent(`{"a":2}`, pinned), pinned, false, errOther},
 		{"the same arguments, spelt otherwise", intent(`{"a": 1}`, pinned), pinned, false, errOther},
 		{"another definition", intent(`{"a":1}`, other), pinned, false, errOther},
+		{"another resource", elsewhere, pinned, false, errOther},
 		{"no definition", intent(`{"a":1}`, trust.Digest{}), pinned, false, errOther},
 		{"a definition that changed", good, other, false, errChanged},
 		{"given up", good, pinned, true, errOver},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := &server{answer: `{"jsonrpc":"2.0","id":1,"result":{}}`}
-			c := &call{request: request{arguments: []byte(`{"a":1}`)}, peer: s, definition: pinned, over: test.over, now: func() trust.Digest { return test.now }}
+			c := &call{request: request{arguments: []byte(`{"a":1}`)}, peer: s, resource: "srv", definition: pinned, over: test.over, now: func() trust.Digest { return test.now }}
 			d := &desk.Desk{}
 			d.Expect(test.action.Digest, c.act)
 			_, err := d.Handle(t.Context(), test.action)

@@ -2,7 +2,9 @@ package mcp
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -11,24 +13,42 @@ import (
 	"github.com/portcullis-dev/portcullis/gateway/mcp/jsonrpc"
 )
 
+// Pinning says how the tools of a server are to stand in a release.
+type Pinning struct {
+	Server       string            // what the release calls the server
+	ResourceType string            // the Cedar type of what tools act upon, unless they declare another
+	Resources    map[string]string // by a tool's own name: the argument that is its resource. Optional
+}
+
 // Pin writes a server's tools as entries of a release's tools.yaml: their names
 // there, the digests of their definitions, and their arguments as far as the
 // release's types go. Governors read it before they sign it: the definition is what
-// models will believe.
-func Pin(server, resourceType string, tools []Definition) (string, error) {
+// models will believe. The error says which tools cannot be pinned; the text has the
+// others.
+func Pin(p Pinning, tools []Definition) (string, error) {
 	var b strings.Builder
-	names := map[string]string{}
+	var refused []error
+	names, own := map[string]string{}, map[string]bool{}
 	for _, d := range tools {
-		name := ToolName(server, d.Name)
+		name := ToolName(p.Server, d.Name)
+		own[d.Name] = true
 		if other, twice := names[name]; twice {
-			return "", fmt.Errorf("mcp: the tools %q and %q would both be %s in the release; only one of them can be pinned", other, d.Name, name)
+			refused = append(refused, fmt.Errorf("mcp: the tools %q and %q would both be %s in the release; only the first of them is pinned", other, d.Name, name))
+			continue
 		}
 		names[name] = d.Name
-		if err := pinTool(&b, name, resourceType, d); err != nil {
-			return "", fmt.Errorf("mcp: tool %q: %w", d.Name, err)
+		text, err := p.pinTool(name, d)
+		if err != nil {
+			refused = append(refused, fmt.Errorf("mcp: tool %q is not pinned: %w", d.Name, err))
+		}
+		b.WriteString(text)
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Resources)) {
+		if !own[name] {
+			refused = append(refused, fmt.Errorf("mcp: the server has no tool %q whose resource could be the argument %q", name, p.Resources[name]))
 		}
 	}
-	return b.String(), nil
+	return b.String(), errors.Join(refused...)
 }
 
 // described is what Pin reads of a definition.
@@ -37,6 +57,7 @@ type described struct {
 	Input       struct {
 		Properties map[string]json.RawMessage `json:"properties"`
 		Required   []string                   `json:"required"`
+		Mapping    json.RawMessage            `json:"x-authzen-mapping"`
 	} `json:"inputSchema"`
 }
 
@@ -46,17 +67,65 @@ const (
 	maxArguments   = 64
 )
 
-func pinTool(b *strings.Builder, name, resourceType string, d Definition) error {
+func (p Pinning) pinTool(name string, d Definition) (string, error) {
 	var about described
 	if err := json.Unmarshal(d.Raw, &about); err != nil {
-		return fmt.Errorf("its definition is not as MCP has it: %w", err)
+		return "", fmt.Errorf("its definition is not as MCP has it: %w", err)
+	}
+	m, err := p.meaning(d.Name, about)
+	if err != nil {
+		return "", err
 	}
 	text, err := quote(cut(about.Description, maxDescription))
 	if err != nil {
-		return err
+		return "", err
 	}
-	fmt.Fprintf(b, "  - name: %s\n    resource_type: %s\n    description: %s\n    definition_digest: %s\n", name, resourceType, text, strconv.Quote(d.Digest.String()))
-	return pinArguments(b, about)
+	var b strings.Builder
+	fmt.Fprintf(&b, "  - name: %s\n", name)
+	if m.action != "" {
+		action, err := quote(m.action)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&b, "    action: %s\n", action)
+	}
+	fmt.Fprintf(&b, "    resource_type: %s\n", m.resourceType)
+	if m.resource != "" {
+		fmt.Fprintf(&b, "    resource_argument: %s\n", m.resource)
+	}
+	fmt.Fprintf(&b, "    description: %s\n    definition_digest: %s\n", text, strconv.Quote(d.Digest.String()))
+	if err := pinArguments(&b, about); err != nil {
+		return "", err
+	}
+	return b.String(), nil
+}
+
+// meaning is what a tool declares about its calls, or else what the pinning says.
+func (p Pinning) meaning(tool string, about described) (mapping, error) {
+	m, err := readMapping(about.Input.Mapping, about)
+	if err != nil {
+		return mapping{}, err
+	}
+	if m.resourceType == "" {
+		m.resourceType = p.ResourceType
+	}
+	wanted, said := p.Resources[tool]
+	switch {
+	case !said:
+		return m, nil
+	case m.resource != "" && m.resource != wanted:
+		return mapping{}, fmt.Errorf("its %s takes the argument %q for the resource, and it was to be %q", mappingName, m.resource, wanted)
+	case !about.isText(wanted):
+		return mapping{}, fmt.Errorf("its argument %q cannot be the resource: it is not a required string", wanted)
+	}
+	m.resource = wanted
+	return m, nil
+}
+
+// isText reports whether an argument is there in every call, and a text: only such
+// a one names what a call acts upon.
+func (a described) isText(name string) bool {
+	return attributeName.MatchString(name) && slices.Contains(a.Input.Required, name) && kindOf(readProperty(a.Input.Properties[name])) == kindString
 }
 
 var attributeName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,62}$`)
@@ -97,24 +166,38 @@ type property struct {
 	Items json.RawMessage   `json:"items"`
 }
 
-func pinArgument(name string, schema json.RawMessage, required bool) (string, error) {
+// readProperty reads an argument's schema; true, or a schema of another kind, says
+// nothing.
+func readProperty(schema json.RawMessage) property {
 	var p property
-	if err := json.Unmarshal(schema, &p); err != nil { // true, or a schema of another kind
-		p = property{}
+	if err := json.Unmarshal(schema, &p); err != nil {
+		return property{}
 	}
-	kind := "json"
+	return p
+}
+
+const kindString = "string"
+
+// kindOf is the release's type for an argument.
+func kindOf(p property) string {
 	switch string(p.Type) {
 	case `"string"`:
-		kind = "string"
+		return kindString
 	case `"integer"`:
-		kind = "long"
+		return "long"
 	case `"boolean"`:
-		kind = "bool"
+		return "bool"
 	case `"array"`:
 		if items, err := jsonrpc.Object(p.Items); err == nil && string(items["type"]) == `"string"` {
-			kind = "string_set"
+			return "string_set"
 		}
 	}
+	return "json"
+}
+
+func pinArgument(name string, schema json.RawMessage, required bool) (string, error) {
+	p := readProperty(schema)
+	kind := kindOf(p)
 	line := fmt.Sprintf("      - {name: %s, type: %s", strconv.Quote(name), kind)
 	if required {
 		line += ", required: true"
@@ -122,7 +205,7 @@ func pinArgument(name string, schema json.RawMessage, required bool) (string, er
 	if kind == "long" {
 		line += bound("min", p.Min) + bound("max", p.Max)
 	}
-	if kind == "string" && len(p.Enum) > 0 && len(p.Enum) <= maxOneOf {
+	if kind == kindString && len(p.Enum) > 0 && len(p.Enum) <= maxOneOf {
 		values, err := jsonrpc.Encode(p.Enum)
 		if err != nil {
 			return "", err

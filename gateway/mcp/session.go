@@ -35,18 +35,9 @@ type Config struct {
 	Logger *slog.Logger
 
 	Refusals Refusals
-	Resource string        // the argument that names what is acted upon; "" means none: the resource is Server
+	Resource string        // the argument that is the resource of tools for which the release names none; "" means that it is Server
 	ShowAll  bool          // lists show tools that could not be called as well
 	Timeout  time.Duration // of a call, until its intent's deadline; 0 means 30 s
-}
-
-// Book says what the release in force holds about a tool, as far as the gateway
-// knows it. It decides nothing: enforcers do.
-type Book interface {
-	// Pinned is the digest of the definition that is pinned, zero if there is none.
-	Pinned(tool string) trust.Digest
-	// Usable reports whether the agent may ask for the tool at all.
-	Usable(tool string) bool
 }
 
 const defaultTimeout = 30 * time.Second
@@ -130,6 +121,9 @@ func (s *Session) Call(ctx context.Context, m jsonrpc.Message, peer Peer) []byte
 		return jsonrpc.Refusal(m.ID, err)
 	}
 	defer s.leave(c)
+	if err := s.resolve(c); err != nil {
+		return jsonrpc.Refusal(m.ID, err)
+	}
 	if err := s.learn(ctx, peer); err != nil {
 		return s.refusal(m.ID, fmt.Errorf("the server's tools could not be listed, so nothing was proposed: %w", err))
 	}
@@ -146,15 +140,14 @@ func (s *Session) Call(ctx context.Context, m jsonrpc.Message, peer Peer) []byte
 // counts whatever became of the records about it: the client must learn of what
 // was done.
 func (s *Session) propose(ctx context.Context, c *call) []byte {
-	tool := ToolName(s.cfg.Server, c.name)
-	c.now = func() trust.Digest { return s.defs.of(c.name, s.cfg.Book.Pinned(tool)) }
+	c.now = func() trust.Digest { return s.defs.of(c.name, s.cfg.Book.Entry(c.tool).Definition) }
 	c.definition = c.now()
-	if pinned := s.cfg.Book.Pinned(tool); !pinned.IsZero() && pinned != c.definition {
+	if pinned := c.entry.Definition; !pinned.IsZero() && pinned != c.definition {
 		s.cfg.Logger.Error("a tool's definition is not the one that the release pins: the call will be denied",
-			"tool", tool, "pinned", pinned, "shown", c.definition, "session", s.Name())
+			"tool", c.tool, "pinned", pinned, "shown", c.definition, "session", s.Name())
 	}
 	_, err := s.chain.Propose(ctx, agent.Request{
-		Tool: tool, Resource: s.resource(c), Arguments: c.arguments, Timeout: s.cfg.Timeout,
+		Tool: c.tool, Action: c.entry.Action, Resource: c.resource, Arguments: c.arguments, Timeout: s.cfg.Timeout,
 		TraceParent: c.parent, TraceState: c.state, Definition: c.definition,
 		Proposing: func(intent trust.Digest) {
 			c.mu.Lock()
@@ -172,17 +165,6 @@ func (s *Session) propose(ctx context.Context, c *call) []byte {
 		return answer.Raw
 	}
 	return s.refusal(c.message.ID, err)
-}
-
-// resource is what the call acts upon, as policies see it.
-func (s *Session) resource(c *call) string {
-	if s.cfg.Resource != "" {
-		members, err := jsonrpc.Object(c.arguments)
-		if text, _ := jsonrpc.Text(members[s.cfg.Resource]); err == nil && text != "" {
-			return text
-		}
-	}
-	return s.cfg.Server
 }
 
 // Cancel gives up a call of the client's. It reports whether there is one, and
@@ -277,9 +259,10 @@ func (s *Session) Listed(answer jsonrpc.Message) []byte {
 // callable reports whether a call of the tool could be allowed.
 func (s *Session) callable(d Definition) bool {
 	tool := ToolName(s.cfg.Server, d.Name)
-	pinned := s.cfg.Book.Pinned(tool)
+	entry := s.cfg.Book.Entry(tool)
+	pinned := entry.Definition
 	if !pinned.IsZero() && pinned != d.Digest {
 		s.cfg.Logger.Error("a tool is not shown: its definition is not the one that the release pins", "tool", tool, "pinned", pinned, "told", d.Digest)
 	}
-	return pinned == d.Digest && s.cfg.Book.Usable(tool)
+	return pinned == d.Digest && entry.Usable
 }

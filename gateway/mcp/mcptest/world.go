@@ -32,7 +32,7 @@ type World struct {
 // template's; the resource of a tool is of type Server.
 func New(t testing.TB, tools []mcp.Definition, policy string) *World {
 	t.Helper()
-	entries, err := mcp.Pin(ServerName, "Server", tools)
+	entries, err := mcp.Pin(mcp.Pinning{Server: ServerName, ResourceType: "Server"}, tools)
 	must(t, err)
 	source := gatewaytest.Source{Entries: entries, Policy: policy}
 	for _, d := range tools {

@@ -1116,9 +1116,12 @@ type Tool struct {
 	// or none. Intents must name the same one.
 	DefinitionDigest []byte `protobuf:"bytes,7,opt,name=definition_digest,json=definitionDigest,proto3" json:"definition_digest,omitempty"`
 	// How long one action may run; the deadline if absent.
-	RunLimit      *durationpb.Duration `protobuf:"bytes,8,opt,name=run_limit,json=runLimit,proto3" json:"run_limit,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	RunLimit *durationpb.Duration `protobuf:"bytes,8,opt,name=run_limit,json=runLimit,proto3" json:"run_limit,omitempty"`
+	// The argument whose value gateways name as the resource: a required one of type
+	// STRING. None means that the gateway names the resource by its own rule.
+	ResourceArgument string `protobuf:"bytes,9,opt,name=resource_argument,json=resourceArgument,proto3" json:"resource_argument,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Tool) Reset() {
@@ -1205,6 +1208,13 @@ func (x *Tool) GetRunLimit() *durationpb.Duration {
 		return x.RunLimit
 	}
 	return nil
+}
+
+func (x *Tool) GetResourceArgument() string {
+	if x != nil {
+		return x.ResourceArgument
+	}
+	return ""
 }
 
 // Attribute declares one typed argument or attribute.
@@ -1744,7 +1754,7 @@ const file_portcullis_v1_release_proto_rawDesc = "" +
 	"\x05texts\x18\x05 \x01(\v2\x16.portcullis.v1.TextSetH\x00R\x05textsB\x0e\n" +
 	"\x05value\x12\x05\xbaH\x02\b\x01\"2\n" +
 	"\aTextSet\x12'\n" +
-	"\x06values\x18\x01 \x03(\tB\x0f\xbaH\f\x92\x01\t\x10@\"\x05r\x03\x18\x80\bR\x06values\"\xd9\x03\n" +
+	"\x06values\x18\x01 \x03(\tB\x0f\xbaH\f\x92\x01\t\x10@\"\x05r\x03\x18\x80\bR\x06values\"\xaf\x04\n" +
 	"\x04Tool\x12E\n" +
 	"\x04name\x18\x01 \x01(\tB1\xbaH.r,2$^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$Z\x04noneR\x04name\x12 \n" +
 	"\x06action\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x06action\x12E\n" +
@@ -1753,7 +1763,8 @@ const file_portcullis_v1_release_proto_rawDesc = "" +
 	"\targuments\x18\x05 \x03(\v2\x18.portcullis.v1.AttributeB\t\xbaH\x06\x92\x01\x03\x10\x80\x01R\targuments\x12D\n" +
 	"\venvironment\x18\x06 \x03(\v2\x18.portcullis.v1.AttributeB\b\xbaH\x05\x92\x01\x02\x10@R\venvironment\x124\n" +
 	"\x11definition_digest\x18\a \x01(\fB\a\xbaH\x04z\x02\x18 R\x10definitionDigest\x126\n" +
-	"\trun_limit\x18\b \x01(\v2\x19.google.protobuf.DurationR\brunLimit\"\x9e\x02\n" +
+	"\trun_limit\x18\b \x01(\v2\x19.google.protobuf.DurationR\brunLimit\x12T\n" +
+	"\x11resource_argument\x18\t \x01(\tB'\xbaH$r\"2 ^([A-Za-z_][A-Za-z0-9_]{0,62})?$R\x10resourceArgument\"\x9e\x02\n" +
 	"\tAttribute\x128\n" +
 	"\x04name\x18\x01 \x01(\tB$\xbaH!r\x1f2\x1d^[A-Za-z_][A-Za-z0-9_]{0,62}$R\x04name\x12<\n" +
 	"\x04type\x18\x02 \x01(\x0e2\x1c.portcullis.v1.AttributeTypeB\n" +
