@@ -25,11 +25,12 @@ import (
 // Patience is how long a test waits for what must come.
 const Patience = 60 * time.Second
 
-// AgentName is the agent whose calls pass the gateway, and ExecutorName the gateway's
-// executor.
+// AgentName is the agent whose calls pass the gateway, ExecutorName the gateway's
+// executor, and ApproverName somebody who may approve.
 const (
 	AgentName    = "scout"
 	ExecutorName = "gw"
+	ApproverName = "boss"
 )
 
 // Source is what a release has in addition to the template's.
@@ -72,6 +73,20 @@ func New(t testing.TB, s Source) *World {
 	return w
 }
 
+// Approve approves the waiting intent whose digest begins so.
+func (w *World) Approve(t testing.TB, intent string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), Patience)
+	defer cancel()
+	build, err := fabric.BuildDigest()
+	must(t, err)
+	a, err := zone.AnswerAs(ctx, w.Fabric, w.Zone.Broker(), ApproverName, build, slog.New(slog.DiscardHandler))
+	must(t, err)
+	defer a.Close()
+	_, err = a.Answer(ctx, intent, true, "")
+	must(t, err)
+}
+
 // handlers serves the gateway's executor from the desk; what others serve does
 // nothing.
 func (w *World) handlers(name string, tools []string) (map[string]executor.Handler, error) {
@@ -101,7 +116,7 @@ func (s Source) tree(t testing.TB) fs.FS {
 	files["tools.yaml"].Data = append(files["tools.yaml"].Data, "\n"+s.Entries...)
 	names := strings.Join(slices.Sorted(slices.Values(s.Tools)), ", ")
 	directory := strings.Replace(string(files["directory.yaml"].Data), "http-get, transfer]", "http-get, transfer, "+names+"]", 1)
-	files["directory.yaml"].Data = fmt.Appendf([]byte(directory), "  - {name: %s, role: executor, gateway: true, tools: [%s]}\n", ExecutorName, names)
+	files["directory.yaml"].Data = fmt.Appendf([]byte(directory), "  - {name: %s, role: executor, gateway: true, tools: [%s]}\n  - {name: %s, role: approver, tools: [%s]}\n", ExecutorName, names, ApproverName, names)
 	if s.Policy != "" {
 		files["policies/gateway.cedar"] = &fstest.MapFile{Data: []byte(s.Policy), Mode: 0o600}
 	}

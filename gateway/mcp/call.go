@@ -21,6 +21,9 @@ type request struct {
 	arguments json.RawMessage // an object, as it was sent
 	parent    string          // W3C Trace Context
 	state     string
+	asks      bool   // the client can be asked by an answer to the call
+	resume    string // the requestState of a retry; "" if it is none
+	answer    string // of the user, in a retry: accept, decline, cancel or ""
 }
 
 // readCall takes a tools/call apart. Members that change what a call is (a task,
@@ -42,6 +45,10 @@ func readCall(m jsonrpc.Message) (request, error) {
 			r.arguments = value
 		case "_meta":
 			err = r.meta(value)
+		case "requestState":
+			err = r.retries(value)
+		case "inputResponses":
+			r.answer, err = userAnswer(value)
 		default:
 			err = fmt.Errorf("the member %.60q of params is not known here", name)
 		}
@@ -49,10 +56,20 @@ func readCall(m jsonrpc.Message) (request, error) {
 			return r, &jsonrpc.Fault{Code: jsonrpc.CodeInvalidParams, Text: "tools/call: " + err.Error()}
 		}
 	}
+	if params["inputResponses"] != nil && r.resume == "" {
+		return r, errNoState
+	}
 	if r.name == "" || len(r.name) > maxToolName || r.arguments[0] != '{' {
 		return r, &jsonrpc.Fault{Code: jsonrpc.CodeInvalidParams, Text: fmt.Sprintf("tools/call: name must be a text of 1 to %d bytes, and arguments an object", maxToolName)}
 	}
 	return r, nil
+}
+
+func (r *request) retries(state json.RawMessage) error {
+	if r.resume, _ = jsonrpc.Text(state); r.resume == "" {
+		return errors.New("requestState is no text of the gateway's")
+	}
+	return nil
 }
 
 var traceParent = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
@@ -66,6 +83,7 @@ func (r *request) meta(raw json.RawMessage) error {
 	if err != nil {
 		return errors.New("_meta is no object")
 	}
+	r.asks = asksByAnswer(members)
 	if parent, _ := jsonrpc.Text(members["traceparent"]); traceParent.MatchString(parent) {
 		r.parent = parent
 	}
@@ -86,12 +104,14 @@ type call struct {
 	resource   string             // what it acts upon, as policies see it
 	definition trust.Digest
 	now        func() trust.Digest // the definition by which the tool would be called now
+	asking     *asking             // nil if the client cannot be asked by an answer
 
-	mu      sync.Mutex
-	intent  trust.Digest
-	over    bool             // the client wants no answer any more
-	forward bool             // it went to the server
-	answer  *jsonrpc.Message // the server's
+	mu        sync.Mutex
+	intent    trust.Digest
+	over      bool             // the client wants no answer any more
+	withdrawn bool             // the user gave it up: it is not to be forwarded
+	forward   bool             // it went to the server
+	reply     *jsonrpc.Message // the server's
 }
 
 var (
@@ -116,7 +136,7 @@ func (c *call) act(ctx context.Context, a executor.Action) (executor.Result, err
 		return executor.Result{}, forwardFailed(err)
 	}
 	c.mu.Lock()
-	c.answer = &answer
+	c.reply = &answer
 	c.mu.Unlock()
 	return verdictOf(answer)
 }
@@ -133,6 +153,9 @@ func verdictOf(answer jsonrpc.Message) (executor.Result, error) {
 	if failed, said := members["isError"]; said && string(failed) != "false" {
 		return executor.Result{}, errors.New("mcp: the tool says that it failed")
 	}
+	if kind, said := members["resultType"]; said && string(kind) != `"complete"` {
+		return executor.Result{}, fmt.Errorf("mcp: the server did not complete the call: its result is of type %.60s", kind)
+	}
 	return executor.Result{Data: answer.Result}, nil
 }
 
@@ -140,11 +163,26 @@ func verdictOf(answer jsonrpc.Message) (executor.Result, error) {
 func (c *call) begin() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.over {
+	if c.over || c.withdrawn {
 		return false
 	}
 	c.forward = true
 	return true
+}
+
+// withdraw gives the call up for its user. It reports whether nothing was forwarded,
+// and nothing will be.
+func (c *call) withdraw() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.withdrawn = !c.forward
+	return c.withdrawn
+}
+
+func (c *call) givenUp() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.over
 }
 
 // give ends the call for the client; forwarded says whether it went to the server.
@@ -158,5 +196,5 @@ func (c *call) give() (forwarded bool) {
 func (c *call) answered() *jsonrpc.Message {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.answer
+	return c.reply
 }

@@ -1,6 +1,7 @@
 package mcp
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 
@@ -29,12 +30,27 @@ func Asks(params json.RawMessage) bool {
 
 // PendingQuestion is an elicitation/create that asks whether to wait on.
 func PendingQuestion(id json.RawMessage, why *agent.Refused) []byte {
-	return jsonrpc.Request(id, "elicitation/create", map[string]any{
+	return jsonrpc.Request(id, "elicitation/create", pendingForm(why))
+}
+
+// pendingForm is a question whose answer is in its action alone.
+func pendingForm(why *agent.Refused) map[string]any {
+	return map[string]any{
 		"message": pendingText(why) + "\nAccept to wait for it; decline to give the call up.",
 		"requestedSchema": map[string]any{
 			"type": "object", "properties": map[string]any{}, "required": []string{},
 		},
-	})
+	}
+}
+
+// tellPending tells the client of a call, in the way that it understands, that
+// people are asked.
+func (c *call) tellPending(ctx context.Context, why *agent.Refused) {
+	if c.asking != nil {
+		c.asking.wonder(why)
+		return
+	}
+	c.peer.Pending(ctx, why, c.stop)
 }
 
 // Declined reports whether the user gave the call up. A client that cannot ask

@@ -39,7 +39,7 @@ func Pin(p Pinning, tools []Definition) (string, error) {
 		names[name] = d.Name
 		text, err := p.pinTool(name, d)
 		if err != nil {
-			refused = append(refused, fmt.Errorf("mcp: tool %q is not pinned: %w", d.Name, err))
+			refused = append(refused, fmt.Errorf("mcp: tool %q is not pinned: %w; leave it out, or write its entry by hand", d.Name, err))
 		}
 		b.WriteString(text)
 	}

@@ -37,7 +37,7 @@ func (s *Session) refusal(id json.RawMessage, err error) []byte {
 	if s.cfg.Refusals == RefuseWithResult {
 		return jsonrpc.Success(id, map[string]any{
 			"content": []any{map[string]string{"type": "text", "text": text}},
-			"isError": true, "_meta": map[string]any{metaName: data},
+			"isError": true, "resultType": "complete", "_meta": map[string]any{metaName: data},
 		})
 	}
 	return jsonrpc.Failure(id, jsonrpc.CodeDenied, text, data)

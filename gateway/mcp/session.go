@@ -65,6 +65,7 @@ type Session struct {
 
 	mu     sync.Mutex
 	calls  map[string]*call // by the client's id, or by number if it is shared
+	parked map[string]*call // whose clients were asked by an answer, by its state
 	number int
 }
 
@@ -85,7 +86,7 @@ func (g *Gateway) NewSession() (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Session{cfg: g.cfg, chain: chain, defs: newDefinitions(), calls: map[string]*call{}}, nil
+	return &Session{cfg: g.cfg, chain: chain, defs: newDefinitions(), calls: map[string]*call{}, parked: map[string]*call{}}, nil
 }
 
 // Name is the session's name on the ledger.
@@ -114,23 +115,36 @@ func (s *Session) Call(ctx context.Context, m jsonrpc.Message, peer Peer) []byte
 	if err != nil {
 		return jsonrpc.Refusal(m.ID, err)
 	}
+	if r.resume != "" {
+		return s.retry(ctx, r)
+	}
 	ctx, stop := context.WithCancel(ctx)
-	defer stop()
 	c := &call{request: r, peer: peer, stop: stop}
+	if r.asks {
+		c.asking = newAsking(s.cfg.Timeout)
+	}
 	if err := s.enter(c); err != nil {
+		stop()
 		return jsonrpc.Refusal(m.ID, err)
 	}
+	if r.asks {
+		return s.callAsking(ctx, c)
+	}
+	return s.run(ctx, c)
+}
+
+// run carries a call out. It returns nil if the client gave it up.
+func (s *Session) run(ctx context.Context, c *call) []byte {
+	defer c.stop()
 	defer s.leave(c)
 	if err := s.resolve(c); err != nil {
-		return jsonrpc.Refusal(m.ID, err)
+		return jsonrpc.Refusal(c.message.ID, err)
 	}
-	if err := s.learn(ctx, peer); err != nil {
-		return s.refusal(m.ID, fmt.Errorf("the server's tools could not be listed, so nothing was proposed: %w", err))
+	if err := s.learn(ctx, c.peer); err != nil {
+		return s.refusal(c.message.ID, fmt.Errorf("the server's tools could not be listed, so nothing was proposed: %w", err))
 	}
 	reply := s.propose(ctx, c)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.over {
+	if c.givenUp() {
 		return nil
 	}
 	return reply
@@ -155,7 +169,7 @@ func (s *Session) propose(ctx context.Context, c *call) []byte {
 			c.mu.Unlock()
 			s.cfg.Desk.Expect(intent, c.act)
 		},
-		Pending: func(why *agent.Refused) { c.peer.Pending(ctx, why, c.stop) },
+		Pending: func(why *agent.Refused) { c.tellPending(ctx, why) },
 	})
 	c.mu.Lock()
 	intent := c.intent
@@ -186,25 +200,33 @@ func (s *Session) Cancel(id json.RawMessage) (known, forwarded bool) {
 func (s *Session) enter(c *call) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.key = jsonrpc.Key(c.message.ID)
-	if s.shared {
-		s.number++
-		c.key = "shared " + strconv.Itoa(s.number)
-	}
-	switch {
-	case s.calls[c.key] != nil:
-		return &jsonrpc.Fault{Code: jsonrpc.CodeInvalidRequest, Text: "another call with this id is on its way"}
-	case len(s.calls) >= maxCalls:
+	s.forgetParked(time.Now())
+	if len(s.calls)+len(s.parked) >= maxCalls {
 		return &jsonrpc.Fault{Code: jsonrpc.CodeInvalidRequest, Text: fmt.Sprintf("%d calls are on their way; wait for one of them", maxCalls)}
 	}
-	s.calls[c.key] = c
+	return s.admit(c, c.message.ID)
+}
+
+// admit notes a call under the id of a request; called with mu held.
+func (s *Session) admit(c *call, id json.RawMessage) error {
+	key := jsonrpc.Key(id)
+	if s.shared {
+		s.number++
+		key = "shared " + strconv.Itoa(s.number)
+	}
+	if s.calls[key] != nil {
+		return &jsonrpc.Fault{Code: jsonrpc.CodeInvalidRequest, Text: "another call with this id is on its way"}
+	}
+	c.key, s.calls[key] = key, c
 	return nil
 }
 
 func (s *Session) leave(c *call) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.calls, c.key)
+	if s.calls[c.key] == c {
+		delete(s.calls, c.key)
+	}
 }
 
 // learn asks the server for its tools, unless they are known.

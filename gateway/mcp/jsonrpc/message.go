@@ -3,6 +3,7 @@ package jsonrpc
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strconv"
 )
 
@@ -25,6 +26,16 @@ func (m Message) IsNotification() bool { return m.Method != "" && m.ID == nil }
 
 // IsResponse reports whether it answers a request.
 func (m Message) IsResponse() bool { return m.Method == "" && (m.Result != nil || m.Error != nil) }
+
+// Readdressed is a response, byte for byte the same but for the request that it
+// answers.
+func (m Message) Readdressed(id json.RawMessage) []byte {
+	member, body := "result", m.Result
+	if m.Error != nil {
+		member, body = "error", m.Error
+	}
+	return slices.Concat([]byte(`{"jsonrpc":"2.0","id":`), id, []byte(`,"`+member+`":`), body, []byte("}"))
+}
 
 // Limits of what is read.
 const (

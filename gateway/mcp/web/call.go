@@ -28,7 +28,7 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request, m jsonrpc.Message,
 	}()
 	select {
 	case reply := <-done:
-		p.out.finish(reply, p.final)
+		p.out.finish(reply)
 	case <-p.detached:
 	case <-r.Context().Done():
 	}
@@ -43,7 +43,6 @@ type peer struct {
 	header http.Header
 	out    *reply
 
-	final    event         // of the stream that had the answer; written by the executor before Call returns
 	detached chan struct{} // closed when the answer is to come on another stream
 }
 
@@ -79,7 +78,7 @@ func (p *peer) Forward(ctx context.Context, m jsonrpc.Message) (jsonrpc.Message,
 		p.out.write(ev.raw)
 		return nil
 	})
-	p.final = final
+	p.out.ends(final)
 	if !errors.Is(err, io.EOF) || !resumable {
 		return answer, err
 	}
@@ -89,8 +88,13 @@ func (p *peer) Forward(ctx context.Context, m jsonrpc.Message) (jsonrpc.Message,
 // elsewhere waits for an answer on another stream: the server closed this one, and
 // its client may come back for the rest.
 func (p *peer) elsewhere(ctx context.Context, wait chan jsonrpc.Message) (jsonrpc.Message, error) {
+	late := make(chan []byte, 1)
+	if p.out.over() { // the client was asked something meanwhile: its answer is that of its retry
+		late <- nil
+		defer p.one.settle(p.call.ID, nil)
+	}
 	p.one.mu.Lock()
-	p.one.late[jsonrpc.Key(p.call.ID)] = make(chan []byte, 1)
+	p.one.late[jsonrpc.Key(p.call.ID)] = late
 	p.one.mu.Unlock()
 	close(p.detached)
 	select {
@@ -108,7 +112,10 @@ func (s *session) settle(id json.RawMessage, reply []byte) {
 	key := jsonrpc.Key(id)
 	if late := s.late[key]; late != nil {
 		delete(s.late, key)
-		late <- reply // capacity 1
+		select {
+		case late <- reply:
+		default: // it has one
+		}
 	}
 }
 

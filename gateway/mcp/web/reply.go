@@ -14,7 +14,8 @@ type reply struct {
 	streams bool // the client reads streams
 	open    bool // it is a stream
 	closed  bool
-	code    int // of an answer that is one message
+	code    int   // of an answer that is one message
+	final   event // of the server's stream, which had the answer
 }
 
 func newReply(w http.ResponseWriter, r *http.Request) *reply {
@@ -62,20 +63,34 @@ func (o *reply) status(up *http.Response) {
 	}
 }
 
-// finish writes the last message. Final is the event that had it, if one did.
-func (o *reply) finish(message []byte, final event) {
+// ends notes the event that had the server's answer.
+func (o *reply) ends(final event) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.final = final
+}
+
+// finish writes the last message.
+func (o *reply) finish(message []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
 	case o.closed:
 	case o.open && message == nil:
 	case o.open:
-		_, _ = o.w.Write(final.with(message))
+		_, _ = o.w.Write(o.final.with(message))
 	case message == nil: // the client gave the call up and wants no answer
 		o.w.WriteHeader(http.StatusAccepted)
 	default:
 		writeJSON(o.w, o.code, message)
 	}
+}
+
+// over reports whether nothing is written any more.
+func (o *reply) over() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.closed
 }
 
 func (o *reply) close() {
