@@ -87,6 +87,18 @@ func (w *World) Approve(t testing.TB, intent string) {
 	must(t, err)
 }
 
+// Halt halts the zone.
+func (w *World) Halt(t testing.TB) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), Patience)
+	defer cancel()
+	g, err := zone.Govern(ctx, w.Fabric, w.Zone.Broker(), slog.New(slog.DiscardHandler))
+	must(t, err)
+	defer g.Close()
+	_, _, err = g.Halt(ctx, &pb.Scope{Kind: pb.ScopeKind_SCOPE_KIND_GLOBAL}, "a test")
+	must(t, err)
+}
+
 // handlers serves the gateway's executor from the desk; what others serve does
 // nothing.
 func (w *World) handlers(name string, tools []string) (map[string]executor.Handler, error) {

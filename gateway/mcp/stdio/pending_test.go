@@ -46,3 +46,29 @@ func TestPending(t *testing.T) {
 		t.Errorf("%v; %d calls and %d answers reached the server", err, len(server.Calls()), len(server.Answers()))
 	}
 }
+
+// TestTwoQuestionsAtOnce: each has its own answer, whoever is answered first; one
+// user waits on and has his call approved, the other gives up.
+func TestTwoQuestionsAtOnce(t *testing.T) {
+	w := mcptest.New(t, mcptest.Definitions(t, mcptest.Echo), asks)
+	server := mcptest.Serve(t, nil, mcptest.Echo)
+	d := start(t, w, server, nil)
+	d.Say(`{"jsonrpc":"2.0","id":"i","method":"initialize","params":{"capabilities":{"elicitation":{}}}}`)
+	d.HearText(`"id":"i"`)
+	d.Say(echo(1, "one"))
+	first := d.HearText("elicitation/create")
+	d.Say(echo(2, "two"))
+	second := d.HearText("elicitation/create")
+	if string(first.ID) == string(second.ID) {
+		t.Fatalf("two questions have the id %s", first.ID)
+	}
+	d.Say(`{"jsonrpc":"2.0","id":` + string(second.ID) + `,"result":{"action":"cancel"}}`)
+	d.HearText(`"id":2`, "stopped waiting")
+	d.Say(`{"jsonrpc":"2.0","id":` + string(first.ID) + `,"result":{"action":"accept"}}`)
+	d.Say(`{"jsonrpc":"2.0","id":` + string(first.ID) + `,"result":{"action":"decline"}}`) // he answers once
+	w.Approve(t, approveCommand.FindStringSubmatch(string(first.Raw))[1])
+	d.HearText(`"id":1`, `"text":"one"`)
+	if err := d.end(t); err != nil || len(server.Calls()) != 1 {
+		t.Errorf("%v; %d calls reached the server", err, len(server.Calls()))
+	}
+}

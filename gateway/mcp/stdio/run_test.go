@@ -14,10 +14,7 @@ import (
 	"github.com/portcullis-dev/portcullis/gateway/mcp/jsonrpc"
 	"github.com/portcullis-dev/portcullis/gateway/mcp/mcptest"
 	"github.com/portcullis-dev/portcullis/gateway/mcp/stdio"
-	"github.com/portcullis-dev/portcullis/schemas"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
-	"github.com/portcullis-dev/portcullis/streams"
-	"github.com/portcullis-dev/portcullis/zone"
 )
 
 // permit lets staff echo what is not secret.
@@ -65,53 +62,9 @@ func echo(id int, text string) string {
 	return fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"echo_text","arguments":{"text":%q}}}`, id, text)
 }
 
-// outcomes waits until the ledger holds so many outcomes, and returns them.
 func outcomes(t *testing.T, w *mcptest.World, n int) []*pb.Outcome {
 	t.Helper()
-	conn, err := zone.ConnectReader(t.Context(), w.Fabric, w.Zone.Broker(), slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	for until := time.Now().Add(mcptest.Patience); ; time.Sleep(20 * time.Millisecond) {
-		var all []*pb.Outcome
-		last, err := conn.Last(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for seq := uint64(1); seq <= last; seq++ {
-			raw, err := conn.Get(t.Context(), seq)
-			if err == nil && strings.Contains(raw.Subject, ".outcome.") {
-				all = append(all, read(t, raw)...)
-			}
-		}
-		if len(all) >= n || time.Now().After(until) {
-			if len(all) != n {
-				t.Fatalf("%d outcomes, want %d", len(all), n)
-			}
-			return all
-		}
-	}
-}
-
-func read(t *testing.T, raw streams.Raw) (all []*pb.Outcome) {
-	t.Helper()
-	env, err := trust.ParseEnvelope(raw.Data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, items, err := trust.ParseList(env.Payload)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, item := range items {
-		o := new(pb.Outcome)
-		if err := schemas.Decode(item, schemas.MaxItem, o); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, o)
-	}
-	return all
+	return w.Outcomes(n)
 }
 
 // TestACallIsGoverned: what is permitted reaches the server once, byte for byte,

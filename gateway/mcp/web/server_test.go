@@ -27,6 +27,7 @@ type upstream struct {
 	mu    sync.Mutex
 	tool  string
 	calls []string
+	held  chan struct{} // closed to let calls of "hold" and streams of GET go on
 }
 
 func (u *upstream) count() int {
@@ -49,6 +50,8 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":%s}`, m.ID, result)
 	}
 	switch {
+	case r.Method == http.MethodGet:
+		u.late(w)
 	case r.Header.Get("Origin") != "":
 		w.WriteHeader(http.StatusForbidden)
 	case m.Method == "initialize":
@@ -68,7 +71,15 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (*upstream) call(w http.ResponseWriter, m jsonrpc.Message, answer func(string)) {
+// late is a stream that has the answer to call 1 when it is there.
+func (u *upstream) late(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	_ = http.NewResponseController(w).Flush()
+	<-u.held
+	_, _ = io.WriteString(w, "id: 2\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"late\":true}}\n\n")
+}
+
+func (u *upstream) call(w http.ResponseWriter, m jsonrpc.Message, answer func(string)) {
 	has := func(word string) bool { return strings.Contains(string(m.Params), `"`+word+`"`) }
 	switch {
 	case has("gone"):
@@ -86,6 +97,12 @@ func (*upstream) call(w http.ResponseWriter, m jsonrpc.Message, answer func(stri
 	case has("stream"):
 		w.Header().Set("Content-Type", "text/event-stream")
 		fmt.Fprintf(w, "event: message\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{}}\n\nid: 7\ndata: {\"jsonrpc\":\"2.0\",\"id\":%s,\"result\":{\"content\":[]}}\n\n", m.ID)
+	case has("hold"):
+		<-u.held
+		answer(`{"held":true}`)
+	case has("late"):
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, "id: 1\ndata:\n\n")
 	case has("short stream"):
 		w.Header().Set("Content-Type", "text/event-stream")
 		_, _ = io.WriteString(w, ": nothing\n\n")
@@ -104,16 +121,21 @@ type gate struct {
 
 func open(t *testing.T) *gate {
 	t.Helper()
-	g := &gate{t: t, up: &upstream{tool: mcptest.Echo}, w: mcptest.New(t, mcptest.Definitions(t, mcptest.Echo), policy)}
+	return openWith(t, policy, `{}`, nil)
+}
+
+func openWith(t *testing.T, policy, capabilities string, adjust func(*mcp.Config)) *gate {
+	t.Helper()
+	g := &gate{t: t, up: &upstream{tool: mcptest.Echo, held: make(chan struct{})}, w: mcptest.New(t, mcptest.Definitions(t, mcptest.Echo), policy)}
 	up := httptest.NewServer(g.up)
 	t.Cleanup(up.Close)
-	endpoint, err := web.New(web.Config{Gateway: g.w.Gateway(nil), Upstream: up.URL + "/mcp", Logger: slog.New(slog.DiscardHandler), Origins: []string{"https://console.example"}})
+	endpoint, err := web.New(web.Config{Gateway: g.w.Gateway(adjust), Upstream: up.URL + "/mcp", Logger: slog.New(slog.DiscardHandler), Origins: []string{"https://console.example"}})
 	must(t, err)
 	server := httptest.NewServer(endpoint)
 	t.Cleanup(server.Close)
 	t.Cleanup(endpoint.Close)
 	g.url = server.URL + "/mcp"
-	g.post(`{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"capabilities":{}}}`, http.StatusOK)
+	g.post(`{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"capabilities":`+capabilities+`}}`, http.StatusOK)
 	return g
 }
 
