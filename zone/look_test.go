@@ -40,22 +40,22 @@ func (w metered) shows(has, lacks []string) {
 	w.t.Helper()
 	for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		page := w.page()
-		wrong := ""
+		var wrong strings.Builder
 		for _, line := range has {
 			if !strings.Contains(page, "\n"+line) {
-				wrong += "it lacks " + line + "\n"
+				wrong.WriteString("it lacks " + line + "\n")
 			}
 		}
 		for _, line := range lacks {
 			if strings.Contains(page, "\n"+line) {
-				wrong += "it has " + line + "\n"
+				wrong.WriteString("it has " + line + "\n")
 			}
 		}
-		if wrong == "" {
+		if wrong.String() == "" {
 			return
 		}
 		if time.Now().After(deadline) {
-			w.t.Fatalf("%s%s", wrong, page)
+			w.t.Fatalf("%s%s", wrong.String(), page)
 		}
 	}
 }
