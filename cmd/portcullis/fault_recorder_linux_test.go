@@ -82,11 +82,13 @@ func (z *recorderZone) story(f recorderFault) {
 	f.inflict()
 	z.ends(f.says)
 	z.published(z.checkDisk().Size)
+	z.awaitProgress() // this zone only warns of silence
 	if f.lasts {
+		// If it is heard before it fails, no sentinel pulses until one has compared the
+		// ledger: whether anything is executed then is a matter of milliseconds.
 		z.failsAgain(f.says)
 		z.published(z.checkDisk().Size)
 	}
-	z.awaitProgress() // this zone only warns of silence
 
 	f.mend()
 	must(z.t, z.startRecorder())
