@@ -155,6 +155,7 @@ hook-test: ## Try the hook with Claude Code itself, whose model is a stand-in on
 	@mkdir -p $(HOOK_TOOLS)
 	cp gateway/hook/npm/package.json gateway/hook/npm/package-lock.json $(HOOK_TOOLS)
 	npm ci --prefix $(HOOK_TOOLS) --ignore-scripts --no-audit --no-fund --loglevel=error
+	cd $(HOOK_TOOLS)/node_modules/@anthropic-ai/claude-code && node install.cjs # puts its program where npm links it
 	$(GO) test -tags npm -run '^TestHookClaudeCode$$' -count=1 -timeout=10m ./cmd/portcullis
 
 # The TypeScript SDK, its generator and the agent platforms that it is tried with, pinned in its lock file (needs npm).
