@@ -41,3 +41,12 @@ var reasonByCode = func() map[string]pb.Reason {
 	}
 	return m
 }()
+
+// ReasonCodes are the codes of reasons, in their order.
+func ReasonCodes(reasons []pb.Reason) []string {
+	codes := make([]string, len(reasons))
+	for i, r := range reasons {
+		codes[i] = ReasonCode(r)
+	}
+	return codes
+}

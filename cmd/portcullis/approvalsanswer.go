@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portcullis-dev/portcullis/core/ledger"
+	"github.com/portcullis-dev/portcullis/schemas"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 	"github.com/portcullis-dev/portcullis/zone"
 )
@@ -93,7 +94,7 @@ func (g *globals) tellAnswered(done zone.Answered, flags answerFlags) error {
 	if d == nil {
 		return &failure{exitUnanswered, fmt.Errorf("no decision within %s; see portcullis show %s", flags.wait, in.Digest.Short())}
 	}
-	codes := codesOf(d.GetReasons())
+	codes := schemas.ReasonCodes(d.GetReasons())
 	text := strings.TrimSpace(verdictName(d) + " " + strings.Join(codes, ", "))
 	err = g.say(object{"event": "decided", "intent": in.Digest.String(), "verdict": verdictName(d), "reasons": orEmpty(codes), "round": d.GetRound()},
 		"round %d: %s, decided at %s\n", d.GetRound(), text, ledger.PositionOf(d.GetApproval()))

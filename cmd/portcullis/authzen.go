@@ -78,7 +78,6 @@ const (
 	authzenHeaderWithin = 10 * time.Second // for a request's header to come
 	authzenReadWithin   = 30 * time.Second // for all of a request
 	authzenIdle         = 2 * time.Minute
-	authzenStopWithin   = 5 * time.Second // for requests under way, when it ends
 )
 
 func (g *globals) serveAuthZEN(ctx context.Context, access *authzenAccess, cfg authzen.Config) error {
@@ -138,17 +137,8 @@ func serveUntil(ctx context.Context, handler http.Handler, listener net.Listener
 		Handler: handler, ReadHeaderTimeout: authzenHeaderWithin, ReadTimeout: authzenReadWithin, IdleTimeout: authzenIdle, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), // what strangers send is no fault of this server
 	}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	select {
-	case err := <-served:
+	if err := serveHTTP(ctx, server, listener, func() error { return nil }); err != nil {
 		return err
-	case <-ctx.Done():
-	}
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), authzenStopWithin)
-	defer cancel()
-	if err := server.Shutdown(stopping); errors.Is(err, context.DeadlineExceeded) {
-		return server.Close()
 	}
 	return ctx.Err()
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -48,7 +47,6 @@ JSON: {"event":"ready","role":"mcp","name","server"}; server is the URL for clie
 
 const (
 	mcpHeaderWithin = 10 * time.Second
-	mcpStopWithin   = 5 * time.Second
 )
 
 func (g *globals) serveMCP(ctx context.Context, cfg web.Config, listen, name string) error {
@@ -62,21 +60,7 @@ func (g *globals) serveMCP(ctx context.Context, cfg web.Config, listen, name str
 		return fmt.Errorf("serving MCP: %w; name another address with --listen", err)
 	}
 	server := &http.Server{Handler: endpoint, ReadHeaderTimeout: mcpHeaderWithin, MaxHeaderBytes: 64 << 10}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	if err := g.ready("mcp", name, "http://"+listener.Addr().String()+endpoint.Path()); err != nil {
-		return err
-	}
-	select {
-	case err := <-served:
-		return err
-	case <-ctx.Done():
-	}
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), mcpStopWithin)
-	defer cancel()
-	err = server.Shutdown(stopping)
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = server.Close() // streams that clients hold open
-	}
-	return err
+	return serveHTTP(ctx, server, listener, func() error {
+		return g.ready("mcp", name, "http://"+listener.Addr().String()+endpoint.Path())
+	})
 }

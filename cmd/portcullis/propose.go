@@ -182,7 +182,7 @@ func (g *globals) proposed(out *agent.Outcome, err error) error {
 			Verdict: "ALLOW", Status: "EXECUTED", Intent: out.Intent.String(), Claim: out.Claim.String(), OutcomeAt: out.At.String(), Result: asJSON(out.Result),
 		}, "ALLOW, EXECUTED\n  intent   %s\n  claim    %s\n  outcome  %s\n  result   %s\n", out.Intent, out.Claim, out.At, printable(out.Result))
 	case errors.As(err, &refused):
-		codes := codesOf(refused.Reasons)
+		codes := schemas.ReasonCodes(refused.Reasons)
 		if err := g.say(proposal{
 			Verdict: "DENY", Intent: refused.Intent.String(), IntentAt: refused.At.String(), DecidedAt: refused.DecidedAt.String(),
 			Reasons: codes, Policies: refused.Policies, Explanation: refused.Explanation,
@@ -217,14 +217,6 @@ func (g *globals) evaluated(e *agent.Evaluation, err error) error {
 	return g.say(proposal{
 		Verdict: "ALLOW", Intent: e.Intent.String(), IntentAt: e.At.String(), DecidedAt: e.DecidedAt.String(), Policies: e.Policies, Explanation: e.Explanation,
 	}, "ALLOW, for a decision only\n  intent    %s at %s\n  decision  %s\n%s", e.Intent, e.At, e.DecidedAt, indent(e.Explanation))
-}
-
-func codesOf(reasons []pb.Reason) []string {
-	codes := make([]string, len(reasons))
-	for i, r := range reasons {
-		codes[i] = schemas.ReasonCode(r)
-	}
-	return codes
 }
 
 // asJSON is a result as a JSON value: itself when it is JSON, else a string.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -140,28 +139,10 @@ func secretIn(flag, name string) (string, error) {
 	return text, nil
 }
 
-const proxyStopWithin = 5 * time.Second
-
 func (g *globals) serveProxy(ctx context.Context, server *http.Server, listen, name string) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
 	if err != nil {
 		return fmt.Errorf("serving the proxy: %w; name another address with --listen", err)
 	}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	if err := g.ready("proxy", name, "http://"+listener.Addr().String()); err != nil {
-		return err
-	}
-	select {
-	case err := <-served:
-		return err
-	case <-ctx.Done():
-	}
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), proxyStopWithin)
-	defer cancel()
-	err = server.Shutdown(stopping)
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = server.Close() // requests that still wait
-	}
-	return err
+	return serveHTTP(ctx, server, listener, func() error { return g.ready("proxy", name, "http://"+listener.Addr().String()) })
 }

@@ -4,10 +4,11 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/portcullis-dev/portcullis/gateway/host"
 )
 
 // Access says who may ask. The zero value is for this machine alone: the listener must
@@ -60,26 +61,13 @@ func (a Access) bears(headers []string) bool {
 // anybody else: without that a name that somebody points at this machine would let any
 // web page ask.
 func local(r *http.Request) bool {
-	if !own(hostname(r.Host)) {
+	if !host.Own(host.Name(r.Host)) {
 		return false
 	}
 	for _, origin := range r.Header.Values("Origin") {
-		if u, err := url.Parse(origin); err != nil || !own(u.Hostname()) {
+		if u, err := url.Parse(origin); err != nil || !host.Own(u.Hostname()) {
 			return false
 		}
 	}
 	return true
-}
-
-func hostname(hostport string) string {
-	host, _, err := net.SplitHostPort(hostport)
-	if err != nil {
-		host = strings.Trim(hostport, "[]")
-	}
-	return strings.ToLower(host)
-}
-
-func own(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -49,18 +49,11 @@ func (s *Server) told(a pdp.Answer) decision {
 	d := decision{Decision: a.Allowed}
 	if s.cfg.Reasons {
 		d.Context = &account{
-			Reasons: codes(a.Reasons), Policies: a.Policies, ReasonAdmin: english(a.Explanation),
+			Reasons: schemas.ReasonCodes(a.Reasons), Policies: a.Policies, ReasonAdmin: english(a.Explanation),
 			At: a.At.String(), LogTime: &a.LogTime, Release: hex.EncodeToString(a.Release[:]),
 		}
 	}
 	return d
-}
-
-func codes(reasons []pb.Reason) (all []string) {
-	for _, r := range reasons {
-		all = append(all, schemas.ReasonCode(r))
-	}
-	return all
 }
 
 func english(text string) map[string]string {
@@ -108,7 +101,7 @@ func (s *Server) record(ctx context.Context, b *book, q pdp.Question) decision {
 	d := decision{Decision: r.Allowed && len(r.Reasons) == 0}
 	if s.cfg.Reasons {
 		d.Context = &account{
-			Reasons: codes(r.Reasons), Policies: r.Policies, ReasonAdmin: english(r.Explanation),
+			Reasons: schemas.ReasonCodes(r.Reasons), Policies: r.Policies, ReasonAdmin: english(r.Explanation),
 			Intent: r.Intent.String(), IntentAt: r.At.String(), DecidedAt: r.DecidedAt.String(),
 		}
 	}

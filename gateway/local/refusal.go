@@ -17,24 +17,16 @@ func refusalOf(err error) *Refused {
 	r := &Refused{Text: err.Error()}
 	switch {
 	case errors.As(err, &refused):
-		r.Denied, r.Intent, r.At, r.Reasons = true, refused.Intent.String(), refused.DecidedAt.String(), codes(refused.Reasons...)
+		r.Denied, r.Intent, r.At, r.Reasons = true, refused.Intent.String(), refused.DecidedAt.String(), schemas.ReasonCodes(refused.Reasons)
 		for _, reason := range refused.Reasons {
 			r.Pending = r.Pending || reason == pb.Reason_REASON_APPROVAL_PENDING
 		}
 	case errors.As(err, &not):
-		r.Intent, r.At, r.Reasons = not.Intent.String(), not.At.String(), codes(not.Reason)
+		r.Intent, r.At, r.Reasons = not.Intent.String(), not.At.String(), schemas.ReasonCodes([]pb.Reason{not.Reason})
 	case errors.As(err, &silent):
 		r.Intent = silent.Intent.String()
 	}
 	return r
-}
-
-func codes(reasons ...pb.Reason) []string {
-	out := make([]string, len(reasons))
-	for i, r := range reasons {
-		out[i] = schemas.ReasonCode(r)
-	}
-	return out
 }
 
 // recordedOf is an outcome in words.

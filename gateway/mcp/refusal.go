@@ -53,7 +53,7 @@ func describe(err error) (string, Refusal) {
 		return describeDeny(refused)
 	case errors.As(err, &not):
 		return "Portcullis: the call was allowed and not completed: " + not.Error(), Refusal{
-			Verdict: "ALLOW", Status: strings.TrimPrefix(not.Status.String(), "STATUS_"), Reasons: codes([]pb.Reason{not.Reason}),
+			Verdict: "ALLOW", Status: strings.TrimPrefix(not.Status.String(), "STATUS_"), Reasons: schemas.ReasonCodes([]pb.Reason{not.Reason}),
 			Intent: not.Intent.String(), Claim: not.Claim.String(), OutcomeAt: not.At.String(), Explanation: not.Explanation,
 		}
 	case errors.As(err, &silent):
@@ -68,7 +68,7 @@ func describe(err error) (string, Refusal) {
 func describeDeny(r *agent.Refused) (string, Refusal) {
 	data := Refusal{
 		Verdict: "DENY", Intent: r.Intent.String(), IntentAt: r.At.String(), DecidedAt: r.DecidedAt.String(),
-		Reasons: codes(r.Reasons), Policies: r.Policies, Explanation: r.Explanation,
+		Reasons: schemas.ReasonCodes(r.Reasons), Policies: r.Policies, Explanation: r.Explanation,
 	}
 	for _, reason := range r.Reasons {
 		data.Pending = data.Pending || reason == pb.Reason_REASON_APPROVAL_PENDING
@@ -77,12 +77,4 @@ func describeDeny(r *agent.Refused) (string, Refusal) {
 		return "Portcullis: nobody approved the call in time: " + r.Error(), data
 	}
 	return "Portcullis: " + r.Error(), data
-}
-
-func codes(reasons []pb.Reason) []string {
-	out := make([]string, len(reasons))
-	for i, r := range reasons {
-		out[i] = schemas.ReasonCode(r)
-	}
-	return out
 }

@@ -70,7 +70,7 @@ func Refusal(err error) Problem {
 func denied(r *agent.Refused) Problem {
 	p := Problem{
 		Title: "Denied", Status: http.StatusForbidden, Detail: r.Error(), Verdict: "DENY", Intent: r.Intent.String(),
-		IntentAt: r.At.String(), DecidedAt: r.DecidedAt.String(), Reasons: codes(r.Reasons), Policies: r.Policies,
+		IntentAt: r.At.String(), DecidedAt: r.DecidedAt.String(), Reasons: schemas.ReasonCodes(r.Reasons), Policies: r.Policies,
 	}
 	for _, reason := range r.Reasons {
 		if reason == pb.Reason_REASON_APPROVAL_PENDING {
@@ -84,7 +84,7 @@ func denied(r *agent.Refused) Problem {
 func notExecuted(e *agent.NotExecuted, sent bool) Problem {
 	p := Problem{
 		Title: "Not carried out", Status: http.StatusBadGateway, Detail: e.Error(), Sent: sent, Verdict: "ALLOW",
-		Outcome: strings.TrimPrefix(e.Status.String(), "STATUS_"), Reasons: codes([]pb.Reason{e.Reason}),
+		Outcome: strings.TrimPrefix(e.Status.String(), "STATUS_"), Reasons: schemas.ReasonCodes([]pb.Reason{e.Reason}),
 		Intent: e.Intent.String(), Claim: e.Claim.String(), OutcomeAt: e.At.String(),
 	}
 	switch e.Status {
@@ -103,14 +103,6 @@ func unanswered(e *agent.Unanswered, sent bool) Problem {
 		p.Status = http.StatusGatewayTimeout
 	}
 	return p
-}
-
-func codes(reasons []pb.Reason) []string {
-	out := make([]string, len(reasons))
-	for i, r := range reasons {
-		out[i] = schemas.ReasonCode(r)
-	}
-	return out
 }
 
 // JSON is the problem as it is sent.

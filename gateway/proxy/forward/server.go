@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/portcullis-dev/portcullis/gateway/host"
 	"github.com/portcullis-dev/portcullis/gateway/proxy"
 	"github.com/portcullis-dev/portcullis/gateway/proxy/mapping"
 )
@@ -151,6 +152,6 @@ func checkURL(text string) (*url.URL, error) {
 
 // Loopback reports whether an address to listen at is this machine's alone.
 func Loopback(listen string) bool {
-	host, _, err := net.SplitHostPort(listen)
-	return err == nil && own(host)
+	name, _, err := net.SplitHostPort(listen)
+	return err == nil && host.Own(name)
 }

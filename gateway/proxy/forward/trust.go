@@ -3,18 +3,17 @@ package forward
 import (
 	"crypto/sha256"
 	"crypto/subtle"
-	"net"
 	"net/http"
 	"slices"
-	"strings"
 
+	"github.com/portcullis-dev/portcullis/gateway/host"
 	"github.com/portcullis-dev/portcullis/gateway/proxy/mapping"
 )
 
 // trusted refuses who may not call: by a name that is not this proxy's, from a page of
 // somebody else, or without the token.
 func (s *Server) trusted(r *http.Request) error {
-	if host := hostname(r.Host); !own(host) && !slices.Contains(s.cfg.Hosts, host) {
+	if name := host.Name(r.Host); !host.Own(name) && !slices.Contains(s.cfg.Hosts, name) {
 		return &mapping.Fault{Status: http.StatusMisdirectedRequest, Text: "this is not the host that was asked for; name it with --host"}
 	}
 	origins := r.Header.Values("Origin")
@@ -40,18 +39,4 @@ func (s *Server) bearer(r *http.Request) error {
 		}
 	}
 	return &mapping.Fault{Status: http.StatusUnauthorized, Text: "the proxy's token is missing or wrong; send it as Authorization: Bearer"}
-}
-
-func hostname(hostport string) string {
-	host, _, err := net.SplitHostPort(hostport)
-	if err != nil {
-		host = strings.Trim(hostport, "[]")
-	}
-	return strings.ToLower(host)
-}
-
-// own reports whether a name means this machine wherever it is asked.
-func own(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
