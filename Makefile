@@ -177,6 +177,25 @@ sdk-test: build sdk-tools $(TOOLS) ## Test the TypeScript SDK: vectors, a real z
 	diff -r $(SDK)/src/gen $(SDK)/build/again/$(SDK)/src/gen || { echo "run: make sdk-gen" >&2; exit 1; }
 	npm test --prefix $(SDK)
 
+CONSOLE := dashboards/web
+
+.PHONY: console-tools
+console-tools: ## Install what the console is built and tested with
+	npm ci --prefix $(CONSOLE) --ignore-scripts --no-audit --no-fund --loglevel=error
+
+.PHONY: console-assets
+console-assets: console-tools ## Build the console's pages into dashboards/web/dist, which is committed
+	cd $(CONSOLE) && npx --no-install svelte-check --fail-on-warnings --tsconfig tsconfig.json && npx --no-install vite build
+
+.PHONY: console-check
+console-check: console-assets ## The committed pages are what their sources give
+	git diff --exit-code --stat -- $(CONSOLE)/dist
+	@test -z "$$(git status --porcelain -- $(CONSOLE)/dist)" || { git status --short -- $(CONSOLE)/dist; echo "commit what make console-assets built" >&2; exit 1; }
+
+.PHONY: console-test
+console-test: console-check build ## Do each surface's job in a real Chromium, against real zones (minutes; needs chromium)
+	npm test --prefix $(CONSOLE)
+
 .PHONY: kill-loop
 kill-loop: ## Kill real processes ROUNDS times; no acknowledged record lost, no action repeated
 	$(GO) test -run '^TestKillLoop$$' -count=1 -timeout=30m ./cmd/portcullis -rounds=$(ROUNDS)

@@ -27,7 +27,7 @@ var floors = []floor{
 	{"zone", []string{"zone"}},
 	{"services", []string{"agent", "enforcer", "executor", "sentinel", "recorder", "witness", "auditor", "transcript"}},
 	{"adapters", []string{"streams", "fabric", "evidence", "telemetry"}},
-	{"workers", []string{"inorder"}},
+	{"workers", []string{"host", "inorder"}},
 	{"core: judges", []string{"core/drift", "core/audit", "core/proof", "core/history"}},
 	{"core: permit", []string{"core/permit"}},
 	{"core: verdict", []string{"core/verdict"}},

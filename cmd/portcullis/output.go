@@ -55,3 +55,6 @@ func quoted(text string) string {
 	}
 	return strconv.Quote(text)
 }
+
+// object is a JSON object.
+type object = map[string]any

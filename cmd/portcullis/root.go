@@ -65,7 +65,7 @@ Start with:  portcullis up      a whole zone in one process
 		newEnforcerCommand(g), newExecutorCommand(g), newSentinelCommand(g), newRecorderCommand(g), newAuditorCommand(g),
 		newProposeCommand(g), newTailCommand(g), newShowCommand(g), newProveCommand(g), newVerifyCommand(g), newExportCommand(g), newAuditCommand(g), newArchiveCommand(g), newLineageCommand(g),
 		newHaltCommand(g), newResumeCommand(g), newRevokeCommand(g), newLossCommand(g), newSealCommand(g), newContinueCommand(g), newStatusCommand(g), newApprovalsCommand(g), newReleaseCommand(g), newEnrollCommand(g), newKeysCommand(g), newPolicyCommand(g),
-		newMCPCommand(g), newAuthZENCommand(g), newHookCommand(g), newExecCommand(g), newProxyCommand(g), newExtAuthzCommand(g), newWitnessCommand(g), newHealthCommand(g), newHealthPartCommand(g), newDemoCommand(g), newLoadtestCommand(g), newVersionCommand(g),
+		newMCPCommand(g), newAuthZENCommand(g), newHookCommand(g), newExecCommand(g), newProxyCommand(g), newExtAuthzCommand(g), newConsoleCommand(g), newWitnessCommand(g), newHealthCommand(g), newHealthPartCommand(g), newDemoCommand(g), newLoadtestCommand(g), newVersionCommand(g),
 		newExitCodesTopic(),
 	)
 	return root

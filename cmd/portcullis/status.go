@@ -81,7 +81,7 @@ func (g *globals) tellStatus(ctx context.Context, observer *zone.Observer, flags
 		return s, err
 	}
 	if g.json {
-		return s, writeJSON(g.stdout, statusJSON(&s))
+		return s, writeJSON(g.stdout, s.Report())
 	}
 	return s, g.say(nil, "%s", statusText(&s, flags.wide))
 }

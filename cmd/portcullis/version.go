@@ -23,12 +23,17 @@ JSON: {"version","build","go"}`,
 			if err != nil {
 				return err
 			}
-			version := "unknown"
-			if info, ok := debug.ReadBuildInfo(); ok {
-				version = info.Main.Version
-			}
+			version := version()
 			return g.say(map[string]string{"version": version, "build": build.String(), "go": runtime.Version()},
 				"portcullis %s\nbuild  %s\ngo     %s\n", version, build, runtime.Version())
 		},
 	}
+}
+
+// version is the module's version as this binary was built from.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version
+	}
+	return "unknown"
 }

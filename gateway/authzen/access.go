@@ -8,7 +8,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/portcullis-dev/portcullis/gateway/host"
+	"github.com/portcullis-dev/portcullis/host"
 )
 
 // Access says who may ask. The zero value is for this machine alone: the listener must

@@ -5,7 +5,7 @@ import (
 	"net/url"
 	"slices"
 
-	"github.com/portcullis-dev/portcullis/gateway/host"
+	"github.com/portcullis-dev/portcullis/host"
 )
 
 // trusted reports whether a request comes by a name of this machine, and from no

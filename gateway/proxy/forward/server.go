@@ -11,7 +11,7 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/portcullis-dev/portcullis/gateway/host"
+	"github.com/portcullis-dev/portcullis/host"
 	"github.com/portcullis-dev/portcullis/gateway/proxy"
 	"github.com/portcullis-dev/portcullis/gateway/proxy/mapping"
 )

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/portcullis-dev/portcullis/gateway/host"
+	"github.com/portcullis-dev/portcullis/host"
 	"github.com/portcullis-dev/portcullis/gateway/proxy/mapping"
 )
 

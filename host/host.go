@@ -1,4 +1,4 @@
-// Package host tells names of this machine from others, for gateways that only this
+// Package host tells names of this machine from others, for servers that only this
 // machine may ask: a name that somebody else points at it would let any web page ask.
 package host
 

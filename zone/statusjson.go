@@ -1,20 +1,21 @@
-package main
+package zone
 
 import (
 	"encoding/hex"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/portcullis-dev/portcullis/core/governance"
 	"github.com/portcullis-dev/portcullis/core/trust"
-	"github.com/portcullis-dev/portcullis/zone"
 )
 
 // object is a JSON object.
 type object = map[string]any
 
-// statusJSON is a status as programs read it. Ages are in milliseconds.
-func statusJSON(s *zone.Status) object {
+// Report is a status as programs read it, for JSON. Ages are in milliseconds. Fields
+// are stable: new ones may be added.
+func (s *Status) Report() map[string]any {
 	halts, participants, found := []object{}, []object{}, []object{}
 	for _, h := range s.Halts {
 		halts = append(halts, haltObject(s, h))
@@ -24,12 +25,12 @@ func statusJSON(s *zone.Status) object {
 	}
 	for _, f := range s.Findings {
 		found = append(found, object{
-			"level": levelName(f.GetLevel()), "rule": f.GetRule(), "subject": f.GetSubject(), "detail": f.GetDetail(), "by": f.By.Name,
+			"level": strings.ToLower(strings.TrimPrefix(f.GetLevel().String(), "LEVEL_")), "rule": f.GetRule(), "subject": f.GetSubject(), "detail": f.GetDetail(), "by": f.By.Name,
 			"since": f.GetSince().AsTime().Format(time.RFC3339Nano), "age_ms": age(s.At, f.Beat),
 		})
 	}
 	all := object{
-		"at": s.At.UTC().Format(time.RFC3339Nano), "armed": len(s.Unarmed) == 0, "why": orEmpty(s.Unarmed),
+		"at": s.At.UTC().Format(time.RFC3339Nano), "armed": len(s.Unarmed) == 0, "why": append([]string{}, s.Unarmed...),
 		"ledger": s.Ledger.String(), "position": s.Position, "log_time": s.LogTime.UTC().Format(time.RFC3339Nano),
 		"epoch": s.Head.Number, "head": s.Head.Digest.String(), "halts": halts, "participants": participants, "findings": found,
 		"approvals_waiting": s.Waiting, "evidence": evidenceJSON(s),
@@ -56,7 +57,7 @@ func statusJSON(s *zone.Status) object {
 }
 
 // evidenceJSON leaves out what no checkpoint says.
-func evidenceJSON(s *zone.Status) object {
+func evidenceJSON(s *Status) object {
 	e := s.Evidence
 	all := object{
 		"state": string(e.State), "why": e.Why, "recorder": e.Heard, "recorders": e.Recorders,
@@ -68,7 +69,7 @@ func evidenceJSON(s *zone.Status) object {
 	return all
 }
 
-func haltObject(s *zone.Status, h governance.Halt) object {
+func haltObject(s *Status, h governance.Halt) object {
 	return object{
 		"halt": h.ID.String(), "scope": governance.ScopeString(h.Scope), "reason": h.Reason, "rule": h.Rule, "subject": h.Subject,
 		"position": h.Sequence, "age_ms": age(s.At, h.Time),
@@ -76,7 +77,7 @@ func haltObject(s *zone.Status, h governance.Halt) object {
 }
 
 // participantJSON leaves out what a participant that was not heard cannot have said.
-func participantJSON(s *zone.Status, p zone.Participant) object {
+func participantJSON(s *Status, p Participant) object {
 	one := object{"role": trust.RoleName(p.ID.Role), "name": p.ID.Name, "state": p.State()}
 	if p.Beat == nil {
 		return one
@@ -91,4 +92,5 @@ func participantJSON(s *zone.Status, p zone.Participant) object {
 	return one
 }
 
-func age(now, then time.Time) float64 { return millis(max(now.Sub(then), 0)) }
+// age is in milliseconds.
+func age(now, then time.Time) float64 { return float64(max(now.Sub(then), 0).Microseconds()) / 1000 }

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portcullis-dev/portcullis/dashboards"
+	"github.com/portcullis-dev/portcullis/dashboards/access"
+	"github.com/portcullis-dev/portcullis/dashboards/live"
+	"github.com/portcullis-dev/portcullis/dashboards/surface"
+	"github.com/portcullis-dev/portcullis/fabric"
+	"github.com/portcullis-dev/portcullis/streams"
+	"github.com/portcullis-dev/portcullis/zone"
+)
+
+// consoleFlags say where a console serves, and whom.
+type consoleFlags struct {
+	listen string
+}
+
+func newConsoleCommand(g *globals) *cobra.Command {
+	var flags consoleFlags
+	c := &cobra.Command{
+		Use:   "console [--listen ADDRESS]",
+		Short: "Serve the web console: governance, proofs, health, lineage, and a demonstration",
+		Long: `Serves the web console of a zone. It follows the ledger as an auditor or a governor of
+the data folder and owns no truth; it has no signing key. What people do in it they sign
+in their browser, or with this program.
+
+It serves this machine only, by this machine's own names.
+
+Runs until it is interrupted, and writes one line when it serves.
+
+JSON: {"event":"ready","role":"console","server"}; server is the URL for browsers`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return g.serveConsole(c.Context(), flags) },
+	}
+	c.Flags().StringVar(&flags.listen, "listen", consoleAddress, "serve browsers at this address")
+	return c
+}
+
+// consoleAddress is where a console serves unless it is told otherwise.
+const consoleAddress = "127.0.0.1:4290"
+
+func (g *globals) serveConsole(ctx context.Context, flags consoleFlags) error {
+	f, log, broker, err := g.openAt()
+	if err != nil {
+		return err
+	}
+	parts := &consoleParts{f: f, broker: broker, log: log}
+	defer parts.close()
+	handler, err := parts.handler()
+	if err != nil {
+		return err
+	}
+	if !onThisMachine(flags.listen) {
+		return usage(fmt.Errorf("--listen %s can be reached from elsewhere; give an address of this machine", flags.listen))
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", flags.listen)
+	if err != nil {
+		return fmt.Errorf("serving the console: %w; name another address with --listen", err)
+	}
+	return orEnded(ctx, serveHTTP(ctx, consoleServer(ctx, handler, log), listener, func() error {
+		return g.ready("console", "", "http://"+listener.Addr().String())
+	}))
+}
+
+const (
+	consoleHeaderWithin = 10 * time.Second
+	consoleReadWithin   = 30 * time.Second
+	consoleIdle         = 2 * time.Minute
+)
+
+// consoleServer ends streams of events when ctx does.
+func consoleServer(ctx context.Context, handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: handler, ReadHeaderTimeout: consoleHeaderWithin, ReadTimeout: consoleReadWithin, IdleTimeout: consoleIdle, MaxHeaderBytes: 64 << 10,
+		BaseContext: func(net.Listener) context.Context { return ctx },
+		ErrorLog:    slog.NewLogLogger(log.Handler(), slog.LevelDebug), // what strangers send is no fault of this server
+	}
+}
+
+// consoleParts are the surfaces of one console, and what they read from.
+type consoleParts struct {
+	f      *fabric.Fabric
+	broker zone.Broker
+	log    *slog.Logger
+
+	closers []func() // last first
+}
+
+func (p *consoleParts) close() {
+	for i := len(p.closers) - 1; i >= 0; i-- {
+		p.closers[i]()
+	}
+}
+
+// handler makes the surfaces. They connect when somebody first looks.
+func (p *consoleParts) handler() (http.Handler, error) {
+	status := live.New(live.Config{Open: p.observe})
+	p.closers = append(p.closers, status.Close)
+	var routes []surface.Route
+	routes = append(routes, status.Routes()...)
+	return dashboards.New(dashboards.Config{
+		Access: access.Loopback{}, Routes: routes, Logger: p.log,
+		About: dashboards.About{
+			TrustDomain: p.f.TrustDomain, Zone: p.f.Zone, Ledger: p.f.Ledger.String(), Version: version(),
+			Surfaces: []string{"demo", "governance", "proofs", "health", "lineage"},
+		},
+	})
+}
+
+// reader connects as somebody who may read the ledger.
+func (p *consoleParts) reader(ctx context.Context) (*streams.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectWithin)
+	defer cancel()
+	conn, err := zone.ConnectReader(ctx, p.f, p.broker, p.log)
+	if err != nil && ctx.Err() != nil {
+		err = unreachable(err)
+	}
+	return conn, err
+}
+
+// observed closes an observer's connection with it.
+type observed struct {
+	*zone.Observer
+	conn *streams.Conn
+}
+
+func (o observed) Close() {
+	o.Observer.Close()
+	o.conn.Close()
+}
+
+func (p *consoleParts) observe(ctx context.Context) (live.Observer, error) {
+	conn, err := p.reader(ctx)
+	if err != nil {
+		return nil, err
+	}
+	observer, err := zone.Observe(ctx, zone.ObserveConfig{Fabric: p.f, Conn: conn, Back: pulseBack, Heartbeats: true, Approvals: true})
+	if err != nil {
+		return nil, errors.Join(err, closed(conn))
+	}
+	return observed{observer, conn}, nil
+}
+
+func closed(conn *streams.Conn) error {
+	conn.Close()
+	return nil
+}

@@ -1,0 +1,9 @@
+import { mount } from "svelte";
+import App from "./App.svelte";
+import "./style.css";
+import { listen } from "./lib/events.svelte";
+
+const target = document.getElementById("app");
+if (target === null) throw new Error("the page has no place for the console");
+listen();
+mount(App, { target });
