@@ -3,6 +3,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -50,6 +51,15 @@ export async function part(data, args, env = {}) {
   };
 }
 
+/** A port of this machine that nobody uses. */
+export async function freePort() {
+  const server = createServer();
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
 /**
  * A zone that runs, with a console. `init` are flags of `portcullis init`; `flags` are those of the console. The
  * result has `url`, `data` (folder), `up` and `console` (parts), and `close`.
@@ -63,8 +73,8 @@ export async function zone({ init = [], flags = [] } = {}) {
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    cli(data, ["init", "--bank", "127.0.0.1:0", ...init]);
-    all.up = await part(data, ["up", "--port", "-1"]);
+    cli(data, ["init", "--bank", `127.0.0.1:${await freePort()}`, ...init]);
+    all.up = await part(data, ["up", "--port", String(await freePort())]);
     all.parts.push(all.up);
     all.server = all.up.ready.server;
     all.console = await part(data, ["--server", all.server, "console", "--listen", "127.0.0.1:0", ...flags]);
