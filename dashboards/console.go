@@ -72,8 +72,7 @@ func (c *console) guard(route surface.Route) http.Handler {
 		if err == nil || r.Context().Err() != nil {
 			return
 		}
-		var problem *surface.Problem
-		if !errors.As(err, &problem) {
+		if _, told := errors.AsType[*surface.Problem](err); !told {
 			c.cfg.Logger.Error("the console failed", "route", route.Pattern, "err", err)
 		}
 		surface.Refuse(w, err)

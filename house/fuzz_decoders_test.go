@@ -81,6 +81,7 @@ var decoders = map[string]string{
 	"gateway/mcp/jsonrpc.Object":             "gateway/mcp/jsonrpc.FuzzMessage",
 	"gateway/mcp/jsonrpc.Text":               "gateway/mcp/jsonrpc.FuzzMessage",
 	"gateway/mcp/jsonrpc.check":              "gateway/mcp/jsonrpc.FuzzMessage",
+	"dashboards/surface.Read":                "dashboards/surface.FuzzRead",
 	"gateway/proxy/mapping.Parse":            "gateway/proxy/mapping.FuzzParse",
 	"gateway/proxy/openapi.parse":            "gateway/proxy/openapi.FuzzRoutes",
 	"recorder.conflictOf":                    "recorder.FuzzWitnessAnswer",

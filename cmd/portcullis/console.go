@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -97,8 +97,8 @@ type consoleParts struct {
 }
 
 func (p *consoleParts) close() {
-	for i := len(p.closers) - 1; i >= 0; i-- {
-		p.closers[i]()
+	for _, end := range slices.Backward(p.closers) {
+		end()
 	}
 }
 
@@ -146,12 +146,8 @@ func (p *consoleParts) observe(ctx context.Context) (live.Observer, error) {
 	}
 	observer, err := zone.Observe(ctx, zone.ObserveConfig{Fabric: p.f, Conn: conn, Back: pulseBack, Heartbeats: true, Approvals: true})
 	if err != nil {
-		return nil, errors.Join(err, closed(conn))
+		conn.Close()
+		return nil, err
 	}
 	return observed{observer, conn}, nil
-}
-
-func closed(conn *streams.Conn) error {
-	conn.Close()
-	return nil
 }

@@ -19,23 +19,28 @@ import (
 func newUpCommand(g *globals) *cobra.Command {
 	var flags initFlags
 	var limits limitFlags
+	var console upConsole
 	c := &cobra.Command{
 		Use:   "up",
 		Short: "Run a whole zone in one process; make it first when it is new",
 		Long: `Runs everything of the data folder in one process: the broker with the ledger,
 enforcers, executors with their tools, sentinels, recorders, auditors, and a toy
-bank. A new folder is initialized first; the flags of init count then. Ctrl-C ends it. With --server or
+bank, and the web console. A new folder is initialized first; the flags of init count then. Ctrl-C ends it. With --server or
 --context, or in a folder made with --servers, the broker is one elsewhere, whose
 accounts and streams its operator has set up (see portcullis broker).
 
-JSON: {"event":"running","created","data","trust_domain","zone","ledger","server","bank","metrics","parts":[{"role","name"}],
+JSON: {"event":"running","created","data","trust_domain","zone","ledger","server","bank","console","metrics","parts":[{"role","name"}],
 "evidence":[{"recorder","address","fork"}]};
 {"event":"refreshed","data"} when it took up what was enrolled meanwhile`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return g.runUp(c.Context(), &flags, &limits) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			console.asked = c.Flags().Changed("console")
+			return g.runUp(c.Context(), &flags, &limits, &console)
+		},
 	}
 	flags.register(c)
 	limits.register(c)
+	console.register(c)
 	return g.watched(c)
 }
 
@@ -43,7 +48,7 @@ JSON: {"event":"running","created","data","trust_domain","zone","ledger","server
 // something is wrong.
 const readyWithin = 60 * time.Second
 
-func (g *globals) runUp(ctx context.Context, flags *initFlags, limits *limitFlags) error {
+func (g *globals) runUp(ctx context.Context, flags *initFlags, limits *limitFlags, console *upConsole) error {
 	log, err := g.logger()
 	if err != nil {
 		return err
@@ -93,9 +98,13 @@ func (g *globals) runUp(ctx context.Context, flags *initFlags, limits *limitFlag
 	if bank != nil {
 		defer bank.Close()
 	}
+	if err := g.startConsole(ctx, console, f, z, log); err != nil {
+		return err
+	}
+	defer console.close()
 	settled()
 	watch.begun.Store(true)
-	if err := g.running(f, z, bank, created); err != nil {
+	if err := g.running(f, z, bank, console, created); err != nil {
 		return err
 	}
 	return orEnded(ctx, keepRunning(ctx, f, z, func(ctx context.Context) error {
@@ -179,7 +188,7 @@ func keepRunning(ctx context.Context, f *fabric.Fabric, z *zone.Zone, then func(
 }
 
 // running says in a few lines what is running and what to type next.
-func (g *globals) running(f *fabric.Fabric, z *zone.Zone, bank *zone.Bank, created bool) error {
+func (g *globals) running(f *fabric.Fabric, z *zone.Zone, bank *zone.Bank, console *upConsole, created bool) error {
 	participants, err := f.Participants()
 	if err != nil {
 		return err
@@ -203,7 +212,7 @@ func (g *globals) running(f *fabric.Fabric, z *zone.Zone, bank *zone.Bank, creat
 		return writeJSON(g.stdout, map[string]any{
 			"evidence": evidence,
 			"event":    "running", "created": created, "data": f.Dir, "trust_domain": f.TrustDomain, "zone": f.Zone,
-			"ledger": f.Ledger.String(), "server": z.URL(), "bank": bankURL, "metrics": g.pages, "parts": parts,
+			"ledger": f.Ledger.String(), "server": z.URL(), "bank": bankURL, "console": console.url, "metrics": g.pages, "parts": parts,
 		})
 	}
 	var b strings.Builder
@@ -222,6 +231,7 @@ func (g *globals) running(f *fabric.Fabric, z *zone.Zone, bank *zone.Bank, creat
 	if bank != nil {
 		fmt.Fprintf(&b, "  toy bank   %s\n", bankURL)
 	}
+	fmt.Fprintf(&b, "  console    %s\n", console.text())
 	if g.pages != "" {
 		fmt.Fprintf(&b, "  metrics    %s\n", g.pages)
 	}

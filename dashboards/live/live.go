@@ -49,6 +49,9 @@ type report struct {
 	next   chan struct{} // closed when there is a newer one
 }
 
+// told reports whether it says anything, if only why nothing is known.
+func (r *report) told() bool { return r.fields != nil || r.err != nil }
+
 // New makes one. It opens nothing yet.
 func New(cfg Config) *Live { return &Live{cfg: cfg} }
 
@@ -132,7 +135,7 @@ func (l *Live) after(ctx context.Context, last *report) (*report, error) {
 		}
 		newest := l.newest
 		l.mu.Unlock()
-		if newest != last && (newest.fields != nil || newest.err != nil) {
+		if newest != last && newest.told() {
 			return newest, nil
 		}
 		select {

@@ -55,8 +55,8 @@ func JSON(w http.ResponseWriter, v any) error {
 // Refuse answers with what is wrong. What is no Problem is told as a fault of the
 // console, without its words, which are for its log.
 func Refuse(w http.ResponseWriter, err error) {
-	var p *Problem
-	if !errors.As(err, &p) {
+	p, told := errors.AsType[*Problem](err)
+	if !told {
 		p = &Problem{Status: http.StatusInternalServerError, Title: "the console failed", Mend: "see its log"}
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
@@ -69,8 +69,7 @@ func Read(w http.ResponseWriter, r *http.Request, most int64, v any) error {
 	in := json.NewDecoder(http.MaxBytesReader(w, r.Body, most))
 	in.DisallowUnknownFields()
 	if err := in.Decode(v); err != nil {
-		var large *http.MaxBytesError
-		if errors.As(err, &large) {
+		if _, large := errors.AsType[*http.MaxBytesError](err); large {
 			return &Problem{http.StatusRequestEntityTooLarge, "too much was sent", fmt.Sprintf("at most %d bytes", most), "send less"}
 		}
 		return Asked("the body is not the JSON that is expected: "+err.Error(), "see docs/console.md")

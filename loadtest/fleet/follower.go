@@ -55,9 +55,18 @@ type troop struct {
 	news    chan struct{} // capacity 1: there was a sighting
 }
 
-// identities is how many identities followers share: an account each at the broker, as executors have, without a directory
-// that every follower would have to hold in full.
-const identities = 16
+// identities is how many identities followers on so many connections share: an account each at the broker, as executors
+// have, without a directory that every follower would have to hold in full.
+func identities(connections int) int {
+	const (
+		least = 16
+		each  = 48 // connections of one identity: the broker's door lets in 64
+	)
+	return min(connections, max(least, (connections+each-1)/each))
+}
+
+// connections is how many n followers share, so many on each.
+func connections(n, perConn int) int { return (n + perConn - 1) / perConn }
 
 // connecting is how many connect at a time.
 const connecting = 16
@@ -65,13 +74,13 @@ const connecting = 16
 // follow connects n followers, so many on one connection, and waits until each has read the ledger. A few at a time: a
 // thousand that connect at once would only keep each other from it.
 func follow(ctx context.Context, p *place, n, perConn int) (*troop, error) {
-	members, err := load(p.fabric, min(n, identities))
+	members, err := load(p.fabric, identities(connections(n, perConn)))
 	if err != nil {
 		return nil, err
 	}
 	following, stop := context.WithCancel(context.WithoutCancel(ctx)) // it outlasts the time for connecting
 	t := &troop{
-		place: p, stop: stop, news: make(chan struct{}, 1), followers: make([]*follower, n), conns: make([]*streams.Conn, (n+perConn-1)/perConn),
+		place: p, stop: stop, news: make(chan struct{}, 1), followers: make([]*follower, n), conns: make([]*streams.Conn, connections(n, perConn)),
 	}
 	connecting := connectingGroup()
 	for i := range t.conns {

@@ -28,7 +28,7 @@ const (
 
 // halts measures followers: what they hold in memory, and how halts reach them.
 func (c *Config) halts(ctx context.Context, dir string, n int, size *Size) (err error) {
-	f, err := create(dir, min(n, identities))
+	f, err := create(dir, identities(connections(n, c.PerConnection)))
 	if err != nil {
 		return err
 	}

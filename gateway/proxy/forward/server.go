@@ -11,9 +11,9 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/portcullis-dev/portcullis/host"
 	"github.com/portcullis-dev/portcullis/gateway/proxy"
 	"github.com/portcullis-dev/portcullis/gateway/proxy/mapping"
+	"github.com/portcullis-dev/portcullis/host"
 )
 
 // Config is what the proxy needs. Fields are required but those that say otherwise.

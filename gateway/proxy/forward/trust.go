@@ -6,8 +6,8 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/portcullis-dev/portcullis/host"
 	"github.com/portcullis-dev/portcullis/gateway/proxy/mapping"
+	"github.com/portcullis-dev/portcullis/host"
 )
 
 // trusted refuses who may not call: by a name that is not this proxy's, from a page of
