@@ -48,6 +48,7 @@ func New(cfg Config) (http.Handler, error) {
 		}
 		c.mux.Handle(route.Pattern, c.guard(route))
 	}
+	c.cross.SetDenyHandler(http.HandlerFunc(c.foreign))
 	return secured(c.cross.Handler(c.mux)), nil
 }
 
@@ -56,36 +57,6 @@ func (c *console) own() []surface.Route {
 		{Pattern: "GET /api/v1/about", Needs: surface.Anyone, Handle: c.about},
 		{Pattern: "GET /api/", Needs: surface.Anyone, Handle: nothing},
 		{Pattern: "GET /", Needs: surface.Anyone, Handle: serveAsset},
-	}
-}
-
-// guard asks who asks before anything is done.
-func (c *console) guard(route surface.Route) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		user, err := c.cfg.Access.Who(r)
-		if err == nil && !user.Role.Allows(route.Needs) {
-			err = refusal(user, route.Needs)
-		}
-		if err == nil {
-			err = route.Handle(w, r.WithContext(surface.WithUser(r.Context(), user)))
-		}
-		if err == nil || r.Context().Err() != nil {
-			return
-		}
-		if _, told := errors.AsType[*surface.Problem](err); !told {
-			c.cfg.Logger.Error("the console failed", "route", route.Pattern, "err", err)
-		}
-		surface.Refuse(w, err)
-	})
-}
-
-func refusal(user surface.User, needs surface.Role) error {
-	if user.Role <= surface.Anyone {
-		return &surface.Problem{Status: http.StatusUnauthorized, Title: "nobody is logged in", Mend: "log in"}
-	}
-	return &surface.Problem{
-		Status: http.StatusForbidden, Title: "your role may not do this",
-		Detail: fmt.Sprintf("%s is %s; this needs %s", user.Name, user.Role, needs), Mend: "ask who runs the console for that role",
 	}
 }
 

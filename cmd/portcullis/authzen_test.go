@@ -32,9 +32,9 @@ func TestAuthZENListens(t *testing.T) {
 		"a token that all read":   {authzenAccess{listen: "127.0.0.1:0", token: open}, "chmod 600"},
 		"no token in the file":    {authzenAccess{listen: "127.0.0.1:0", token: short}, "is empty"},
 		"no file":                 {authzenAccess{listen: "127.0.0.1:0", token: filepath.Join(dir, "none")}, "no such file"},
-		"clients without TLS":     {authzenAccess{listen: "127.0.0.1:0", clientCA: token}, "needs --tls-cert"},
-		"a certificate not there": {authzenAccess{listen: "127.0.0.1:0", cert: filepath.Join(dir, "none"), key: token}, "no such file"},
-		"a certificate of words":  {authzenAccess{listen: "127.0.0.1:0", cert: token, key: token}, "--tls-cert and --tls-key"},
+		"clients without TLS":     {authzenAccess{listen: "127.0.0.1:0", tlsFiles: tlsFiles{clientCA: token}}, "needs --tls-cert"},
+		"a certificate not there": {authzenAccess{listen: "127.0.0.1:0", tlsFiles: tlsFiles{cert: filepath.Join(dir, "none"), key: token}}, "no such file"},
+		"a certificate of words":  {authzenAccess{listen: "127.0.0.1:0", tlsFiles: tlsFiles{cert: token, key: token}}, "--tls-cert and --tls-key"},
 	} {
 		_, err := tt.access.read()
 		if (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(), tt.says) {

@@ -70,7 +70,7 @@ func (a *authority) issue(name string) (cert, key string) {
 // TestAuthZENMutualTLS: who has no certificate of the right authority is not heard.
 func TestAuthZENMutualTLS(t *testing.T) {
 	ca, other := newAuthority(t), newAuthority(t)
-	access := authzenAccess{listen: "0.0.0.0:0", clientCA: filepath.Join(ca.dir, "ca.pem")}
+	access := authzenAccess{listen: "0.0.0.0:0", tlsFiles: tlsFiles{clientCA: filepath.Join(ca.dir, "ca.pem")}}
 	access.cert, access.key = ca.issue("server")
 	s, err := access.read()
 	must(t, err)

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portcullis-dev/portcullis/dashboards"
-	"github.com/portcullis-dev/portcullis/dashboards/access"
 	"github.com/portcullis-dev/portcullis/dashboards/live"
 	"github.com/portcullis-dev/portcullis/dashboards/surface"
 	"github.com/portcullis-dev/portcullis/fabric"
@@ -20,13 +19,8 @@ import (
 	"github.com/portcullis-dev/portcullis/zone"
 )
 
-// consoleFlags say where a console serves, and whom.
-type consoleFlags struct {
-	listen string
-}
-
 func newConsoleCommand(g *globals) *cobra.Command {
-	var flags consoleFlags
+	var flags consoleAccess
 	c := &cobra.Command{
 		Use:   "console [--listen ADDRESS]",
 		Short: "Serve the web console: governance, proofs, health, lineage, and a demonstration",
@@ -34,41 +28,48 @@ func newConsoleCommand(g *globals) *cobra.Command {
 the data folder and owns no truth; it has no signing key. What people do in it they sign
 in their browser, or with this program.
 
-It serves this machine only, by this machine's own names.
+It serves this machine only, by this machine's own names, unless people log in over TLS:
+at an OpenID provider (--oidc-issuer), or by client certificate (--client-ca). Each has
+the role that --role gives; who has none is refused. A role is worth nothing on the
+ledger: what changes a zone, governors sign.
 
 Runs until it is interrupted, and writes one line when it serves.
 
 JSON: {"event":"ready","role":"console","server"}; server is the URL for browsers`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return g.serveConsole(c.Context(), flags) },
+		RunE: func(c *cobra.Command, _ []string) error { return g.serveConsole(c.Context(), &flags) },
 	}
-	c.Flags().StringVar(&flags.listen, "listen", consoleAddress, "serve browsers at this address")
+	flags.register(c)
 	return c
 }
 
 // consoleAddress is where a console serves unless it is told otherwise.
 const consoleAddress = "127.0.0.1:4290"
 
-func (g *globals) serveConsole(ctx context.Context, flags consoleFlags) error {
+func (g *globals) serveConsole(ctx context.Context, flags *consoleAccess) error {
 	f, log, broker, err := g.openAt()
 	if err != nil {
 		return err
 	}
-	parts := &consoleParts{f: f, broker: broker, log: log}
+	if g.logLevel == "" {
+		g.level.Set(slog.LevelInfo) // who came in, and who did what, is logged
+	}
+	door, err := flags.open(log)
+	if err != nil {
+		return err
+	}
+	parts := &consoleParts{f: f, broker: broker, log: log, access: door.access}
 	defer parts.close()
 	handler, err := parts.handler()
 	if err != nil {
 		return err
 	}
-	if !onThisMachine(flags.listen) {
-		return usage(fmt.Errorf("--listen %s can be reached from elsewhere; give an address of this machine", flags.listen))
-	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", flags.listen)
 	if err != nil {
 		return fmt.Errorf("serving the console: %w; name another address with --listen", err)
 	}
-	return orEnded(ctx, serveHTTP(ctx, consoleServer(ctx, handler, log), listener, func() error {
-		return g.ready("console", "", "http://"+listener.Addr().String())
+	return orEnded(ctx, serveHTTP(ctx, consoleServer(ctx, handler, log), door.listener(listener), func() error {
+		return g.ready("console", "", flags.address(listener.Addr()))
 	}))
 }
 
@@ -92,6 +93,8 @@ type consoleParts struct {
 	f      *fabric.Fabric
 	broker zone.Broker
 	log    *slog.Logger
+	access surface.Access
+	routes []surface.Route // of all surfaces, when handler has made them
 
 	closers []func() // last first
 }
@@ -108,8 +111,9 @@ func (p *consoleParts) handler() (http.Handler, error) {
 	p.closers = append(p.closers, status.Close)
 	var routes []surface.Route
 	routes = append(routes, status.Routes()...)
+	p.routes = routes
 	return dashboards.New(dashboards.Config{
-		Access: access.Loopback{}, Routes: routes, Logger: p.log,
+		Access: p.access, Routes: routes, Logger: p.log,
 		About: dashboards.About{
 			TrustDomain: p.f.TrustDomain, Zone: p.f.Zone, Ledger: p.f.Ledger.String(), Version: version(),
 			Surfaces: []string{"demo", "governance", "proofs", "health", "lineage"},

@@ -44,9 +44,13 @@ func (r Role) Allows(needs Role) bool { return needs >= Anyone && r >= needs }
 
 // User is who asks.
 type User struct {
-	Name string // for people: an address, a certificate's name
-	Role Role
-	How  string // how that is known: loopback, oidc or certificate; "" if it is not
+	Name    string // for people: an address, a certificate's name
+	Subject string // what their issuer calls them, which nobody else has had; "" if nobody issues names
+	Role    Role
+	How     string // how that is known: loopback, oidc or certificate; of Anyone, how people log in
+	// Login ends when the login does: by logout, by age, by the end of a certificate.
+	// What is being told to this user then ends too. Nil: there is no login to end.
+	Login context.Context
 }
 
 // Access tells who asks.

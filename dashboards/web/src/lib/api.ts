@@ -19,6 +19,13 @@ async function problem(answer: Response): Promise<Problem> {
   }
 }
 
+let loggedOut = (): void => {};
+
+/** Has something done whenever the server says that nobody is logged in. */
+export function whenLoggedOut(then: () => void): void {
+  loggedOut = then;
+}
+
 async function ask(path: string, init: RequestInit): Promise<Response> {
   let answer: Response;
   try {
@@ -27,6 +34,7 @@ async function ask(path: string, init: RequestInit): Promise<Response> {
     if (init.signal?.aborted) throw err;
     throw new Problem(0, "the console's server does not answer", "", "is it running?");
   }
+  if (answer.status === 401) loggedOut();
   if (!answer.ok) throw await problem(answer);
   return answer;
 }

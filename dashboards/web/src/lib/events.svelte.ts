@@ -1,9 +1,11 @@
 import { clock } from "./clock.svelte";
-import { get, type Problem } from "./api";
+import { get, type Problem, whenLoggedOut } from "./api";
 import type { Status } from "./status";
 
 /** How old the newest report may be before nothing in it is known any more. */
 export const staleAfter = 5000;
+
+export type Role = "anyone" | "viewer" | "approver" | "operator";
 
 interface About {
   trust_domain: string;
@@ -12,8 +14,8 @@ interface About {
   version: string;
   surfaces: string[];
   user: string;
-  role: "anyone" | "viewer" | "approver" | "operator";
-  how: string;
+  role: Role;
+  how: string; // loopback, oidc or certificate; of anyone, how people come in
 }
 
 /**
@@ -39,36 +41,68 @@ class Live {
 
 export const live = new Live();
 
+/** How long after a connection ended for good, or was refused, the server is asked again. */
+const again = 1000;
+
+let source: EventSource | undefined;
+let asking: ReturnType<typeof setTimeout> | undefined;
+
 /** Listens until the page ends; a connection that breaks is made again. */
 export function listen(): void {
+  whenLoggedOut(later);
+  // Somebody may have logged in, or out, in another window.
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible") void introduce();
+  });
+  addEventListener("focus", () => void introduce());
   void introduce();
-  let source: EventSource | undefined;
-  const open = (): void => {
-    source?.close();
-    source = new EventSource("/api/v1/events");
-    source.addEventListener("status", (event) => {
-      live.status = JSON.parse((event as MessageEvent<string>).data) as Status;
-      live.received = performance.now();
-      live.why = "";
-    });
-    source.addEventListener("unknown", (event) => {
-      live.why = (JSON.parse((event as MessageEvent<string>).data) as { why: string }).why;
-      live.status = undefined;
-    });
-    source.addEventListener("error", () => {
-      live.why = "the console's server does not answer";
-      // A browser gives up for good after an answer that is no stream; we do not.
-      if (source?.readyState === EventSource.CLOSED) setTimeout(open, 1000);
-    });
-    source.addEventListener("open", () => void introduce());
-  };
-  open();
 }
 
-async function introduce(): Promise<void> {
+function open(): void {
+  const mine = new EventSource("/api/v1/events");
+  source = mine;
+  mine.addEventListener("status", (event) => {
+    live.status = JSON.parse((event as MessageEvent<string>).data) as Status;
+    live.received = performance.now();
+    live.why = "";
+  });
+  mine.addEventListener("unknown", (event) => {
+    live.why = (JSON.parse((event as MessageEvent<string>).data) as { why: string }).why;
+    live.status = undefined;
+  });
+  mine.addEventListener("error", () => {
+    if (source !== mine) return;
+    live.why = "the console's server does not answer";
+    // A browser gives up for good after an answer that is no stream: that of a server which ends, or which does not
+    // know this page's user any more. We ask who we are, and go on from there.
+    if (mine.readyState !== EventSource.CLOSED) return;
+    source = undefined;
+    later();
+  });
+  mine.addEventListener("open", () => void introduce());
+}
+
+/** Asks again in a while, once however often that is wanted. */
+function later(): void {
+  clearTimeout(asking);
+  asking = setTimeout(() => void introduce(), again);
+}
+
+/** Asks who looks. To somebody unknown nothing is told, and what was told before is not shown any more. */
+export async function introduce(): Promise<void> {
   try {
     live.about = await get<About>("/api/v1/about");
   } catch (err) {
     live.why = (err as Problem).message;
+    if (source === undefined) later();
+    return;
+  }
+  if (live.about.role === "anyone") {
+    source?.close();
+    source = undefined;
+    live.status = undefined;
+    live.why = "nobody is logged in";
+  } else if (source === undefined) {
+    open();
   }
 }
