@@ -147,8 +147,15 @@ gateway-test: mcp-tools ## Try the MCP gateway with real servers, the inspector 
 	$(GO) test -tags npm -run '^Test(Conformance|MCP)' -count=1 -timeout=15m ./gateway/mcp ./cmd/portcullis
 
 .PHONY: metrics-test
-metrics-test: ## Let promtool read and lint the metrics of a zone that runs (needs promtool: Debian's prometheus)
+metrics-test: alerts-test ## Let promtool read the metrics of a zone that runs; then everything of alerts-test
 	$(GO) test -tags prometheus -run '^TestPromtool$$' -count=1 ./cmd/portcullis
+
+.PHONY: alerts-test
+alerts-test: ## Play every alert; ask a real Prometheus and VictoriaMetrics everything that dashboards and rules ask (installs Debian's packages where they lack; minutes)
+	@[[ $$(command -v promtool prometheus victoria-metrics vmalert | wc -l) == 4 ]] \
+	  || apt-get install -y --no-install-recommends prometheus victoria-metrics
+	$(GO) test -tags prometheus -count=1 ./dashboards/monitoringtest
+	$(GO) test -tags prometheus -run '^TestRealServers$$' -count=1 -timeout=20m ./cmd/portcullis
 
 .PHONY: hook-test
 hook-test: ## Try the hook with Claude Code itself, whose model is a stand-in on this machine

@@ -11,6 +11,7 @@ type Family struct {
 // The families that are read when they are asked for, of what parts say of themselves.
 const (
 	Armed          = "portcullis_armed"
+	Halted         = "portcullis_halted"
 	Epoch          = "portcullis_epoch"
 	Position       = "portcullis_position"
 	LedgerPosition = "portcullis_ledger_position"
@@ -53,6 +54,7 @@ var part = []string{"role", "name"}
 // families is every metric there is, in the order of the page.
 var families = []Family{
 	{Armed, gauge, part, "1 if the part says that it could act, 0 if it says why not; /readyz looks closer."},
+	{Halted, gauge, []string{"name"}, "1 while everything is halted or tripped, as the executor has folded it; halts of less are not told."},
 	{Epoch, gauge, part, "Governance epoch that the part has folded."},
 	{Position, gauge, part, "Ledger position that the part has folded."},
 	{LedgerPosition, gauge, nil, "Position of the ledger's newest record, as the broker says; absent while it does not answer."},

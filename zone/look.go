@@ -139,6 +139,7 @@ func (one named) gauges(g *telemetry.Gauges) {
 		s := one.executor.Status()
 		g.Set(telemetry.Epoch, float64(s.Epoch), one.labels()...)
 		g.Set(telemetry.Noise, float64(s.Noise), one.labels()...)
+		g.Flag(telemetry.Halted, s.Halted != "", who...)
 		g.Set(telemetry.Claims, float64(s.Claimed), who...)
 		g.Set(telemetry.Abandoned, float64(s.Abandoned), who...)
 		g.Set(telemetry.Running, float64(s.Running), who...)

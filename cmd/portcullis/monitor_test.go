@@ -62,6 +62,11 @@ func TestUpMetrics(t *testing.T) {
 			t.Errorf("%s: a %s by %v, want a %s by %v", want.Name, got.kind, got.labels, want.Type, want.Labels)
 		}
 	}
+	page(t, address, "/metrics", http.StatusOK, `portcullis_halted{name="x1"} 0`)
+	if _, stderr, exit := cli(t, "--data", data, "halt", "--reason", "to be seen"); exit != exitDone {
+		t.Fatal(stderr)
+	}
+	page(t, address, "/metrics", http.StatusOK, `portcullis_halted{name="x1"} 1`)
 }
 
 // TestPartMetrics: a part answers from its first moment, and is not ready before it
