@@ -31,6 +31,7 @@ type stage struct {
 	broker zone.Broker
 	bank   *zone.Bank
 	view   *view
+	heard  *audience
 	parts  []part // in the order in which they were started
 
 	scout, mallory player
@@ -55,15 +56,11 @@ type player struct {
 const stopPatience = 10 * time.Second
 
 // newStage sets the scene. In an empty dir, or none, a fabric is made first.
-func newStage(ctx context.Context, cfg Config) (s *stage, err error) {
-	s = new(stage)
-	defer func() {
-		if err != nil {
-			s.close()
-		}
-	}()
+func newStage(ctx context.Context, cfg Config) (*stage, error) {
+	s := &stage{heard: newAudience(cfg)}
 	for _, prepare := range []func(context.Context, Config) error{s.openFabric, s.startParts, s.openPlayers} {
 		if err := prepare(ctx, cfg); err != nil {
+			s.close()
 			return nil, err
 		}
 	}
@@ -205,12 +202,15 @@ func (s *stage) openView(ctx context.Context) error {
 		return err
 	}
 	s.atEnd(conn.Close)
+	if s.heard.before, err = conn.Last(ctx); err != nil {
+		return err
+	}
 	s.view = newView()
 	reading, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.view.follow(reading, feed.Config{Conn: conn, Zone: s.fabric.Zone, Ledger: s.fabric.Ledger, Keys: ledger.NewKeys(), Logger: log})
+		s.view.follow(reading, feed.Config{Conn: conn, Zone: s.fabric.Zone, Ledger: s.fabric.Ledger, Keys: ledger.NewKeys(), Logger: log}, s.heard)
 	}()
 	s.atEnd(func() { cancel(); <-done })
 	return nil

@@ -26,6 +26,8 @@ type Step struct {
 
 	// Faults are what was not as told; a story without any has succeeded.
 	Faults []string `json:"faults,omitempty"`
+
+	last uint64 // the furthest sequence in Ledger
 }
 
 // Place is where something stands on the ledger.
@@ -47,6 +49,7 @@ func (s *Step) expect(ok bool, format string, args ...any) {
 
 func (s *Step) place(what string, at ledger.Position) {
 	s.Ledger = append(s.Ledger, Place{what, at.String()})
+	s.last = max(s.last, at.Seq)
 }
 
 // refused notes why it was stopped, and a fault unless want is among the reasons.

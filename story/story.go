@@ -12,13 +12,17 @@ type Config struct {
 	Executable string           // the portcullis binary, for the parts
 	Dir        string           // of a stopped fabric, or empty for a new one that is removed again
 	Tell       func(Step) error // called with each step when it is over
+
+	// Watch, if set, hears what happens while steps play. It and Tell are called one
+	// at a time; an error of either ends the story.
+	Watch func(Event) error
 }
 
 // ErrNotAsTold reports steps that did not come out as told.
 var ErrNotAsTold = errors.New("story: not as told")
 
-// limit is how long the whole story may take.
-const limit = 2 * time.Minute
+// Limit is how long the whole story may take, but for its end.
+const Limit = 2 * time.Minute
 
 // chapter is one step before it is played.
 type chapter struct {
@@ -49,23 +53,26 @@ func chapters(p *plot) []chapter {
 // Run tells the whole story. It returns ErrNotAsTold if a step did not come out
 // as it must, and other errors when the story could not be told to its end.
 func Run(ctx context.Context, cfg Config) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeout(ctx, Limit)
 	defer cancel()
 	s, err := newStage(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	wrong := 0
-	for _, c := range chapters(new(plot)) {
-		step := Step{Number: c.number, Title: c.title}
-		if err := c.play(ctx, s, &step); err != nil {
-			return fmt.Errorf("story: step %s: %w", c.number, err)
+	all, wrong := chapters(new(plot)), 0
+	if err := s.heard.outline(all); err != nil {
+		return err
+	}
+	for _, c := range all {
+		step, err := s.play(ctx, c)
+		if err != nil {
+			return err
 		}
 		if len(step.Faults) > 0 {
 			wrong++
 		}
-		if err := cfg.Tell(step); err != nil {
+		if err := s.heard.over(step); err != nil {
 			return err
 		}
 	}
@@ -73,4 +80,23 @@ func Run(ctx context.Context, cfg Config) error {
 		return fmt.Errorf("%w: %d steps", ErrNotAsTold, wrong)
 	}
 	return nil
+}
+
+// play plays one step until all that it left on the ledger was read.
+func (s *stage) play(ctx context.Context, c chapter) (Step, error) {
+	step := Step{Number: c.number, Title: c.title}
+	err := s.heard.begin(c)
+	if err == nil {
+		err = c.play(ctx, s, &step)
+	}
+	if err == nil {
+		err = s.view.awaitAll(ctx, &step)
+	}
+	if err == nil {
+		err = ctx.Err() // what a step was kept from is no fault of the step
+	}
+	if err != nil {
+		return Step{}, fmt.Errorf("story: step %s: %w", c.number, err)
+	}
+	return step, nil
 }

@@ -55,9 +55,16 @@ func newView() *view {
 	}
 }
 
-// follow reads until ctx ends.
-func (v *view) follow(ctx context.Context, cfg feed.Config) {
-	err := feed.Run(ctx, cfg, func(*ledger.Parsed) struct{} { return struct{}{} }, v.step)
+// follow reads until ctx ends. The audience hears of each message before anybody who
+// awaits it goes on.
+func (v *view) follow(ctx context.Context, cfg feed.Config, a *audience) {
+	err := feed.Run(ctx, cfg, prepare, func(f *ledger.Fold, ev feed.Event[ahead]) error {
+		if err := a.hear(f, ev); err != nil {
+			return err
+		}
+		v.step(f, ev)
+		return nil
+	})
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.failed = err
@@ -69,20 +76,19 @@ func (v *view) wake() {
 	v.changed = make(chan struct{})
 }
 
-func (v *view) step(f *ledger.Fold, ev feed.Event[struct{}]) error {
+func (v *view) step(f *ledger.Fold, ev feed.Event[ahead]) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	defer v.wake()
 	v.last, v.logTime = ev.Seq, f.LogTime()
 	if ev.Noise != nil {
 		v.noise[ev.Seq] = schemas.ReasonOf(ev.Noise)
-		return nil
+		return
 	}
 	for i, item := range ev.Record.Items {
 		at := ledger.Position{Seq: ev.Seq, Index: uint32(i)}
 		v.item(f, ev.Record, at, item)
 	}
-	return nil
 }
 
 func (v *view) item(f *ledger.Fold, rec ledger.Record, at ledger.Position, item ledger.Item) {
@@ -162,6 +168,11 @@ func (v *view) awaitVoid(ctx context.Context, intent trust.Digest) (void pb.Reas
 		return true
 	})
 	return void, err
+}
+
+// awaitAll waits until everything that stands in a step's places was read.
+func (v *view) awaitAll(ctx context.Context, step *Step) error {
+	return v.await(ctx, "the records of step "+step.Number, func() bool { return v.last >= step.last })
 }
 
 // counts is how many decisions, claims and outcomes an intent has now.

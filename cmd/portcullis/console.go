@@ -109,11 +109,9 @@ func (p *consoleParts) close() {
 func (p *consoleParts) handler() (http.Handler, error) {
 	status := live.New(live.Config{Open: p.observe})
 	p.closers = append(p.closers, status.Close)
-	var routes []surface.Route
-	routes = append(routes, status.Routes()...)
-	p.routes = routes
+	p.routes = slices.Concat(status.Routes(), p.demo())
 	return dashboards.New(dashboards.Config{
-		Access: p.access, Routes: routes, Logger: p.log,
+		Access: p.access, Routes: p.routes, Logger: p.log,
 		About: dashboards.About{
 			TrustDomain: p.f.TrustDomain, Zone: p.f.Zone, Ledger: p.f.Ledger.String(), Version: version(),
 			Surfaces: []string{"demo", "governance", "proofs", "health", "lineage"},

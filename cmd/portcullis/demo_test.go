@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,5 +59,53 @@ func TestDemoNotAsTold(t *testing.T) {
 	}
 	if !strings.Contains(out, "NOT AS TOLD: the bank's books are") {
 		t.Errorf("the demo did not notice the second transfer: %s", out)
+	}
+}
+
+// TestDemoRecords: with --records each position that a step names was told before the
+// step was over, as a record of that step or of an earlier one.
+func TestDemoRecords(t *testing.T) {
+	out, stderr, exit := cli(t, "--json", "demo", "--records")
+	if exit != exitDone {
+		t.Fatalf("exit %d: %s%s", exit, out, stderr)
+	}
+	var outline, begun, over []string
+	told := map[string]string{} // by position: the step
+	for line := range strings.Lines(out) {
+		var e struct {
+			Event string          `json:"event"`
+			Steps json.RawMessage `json:"steps"` // headings; at the end their number
+			story.Record
+		}
+		must(t, json.Unmarshal([]byte(line), &e))
+		switch e.Event {
+		case "outline":
+			var headings []story.Heading
+			must(t, json.Unmarshal(e.Steps, &headings))
+			for _, s := range headings {
+				outline = append(outline, s.Number)
+			}
+		case "begins":
+			begun = append(begun, e.Step)
+		case "record":
+			if e.Step != begun[len(begun)-1] || len(e.Raw.Data) == 0 || e.Raw.Seq == 0 {
+				t.Errorf("during step %s: %s", begun[len(begun)-1], line)
+			}
+			for _, l := range e.Lines {
+				told[l.Position.String()] = e.Step
+			}
+		case "":
+			var s story.Step
+			must(t, json.Unmarshal([]byte(line), &s))
+			over = append(over, s.Number)
+			for _, p := range s.Ledger {
+				if told[p.At] == "" {
+					t.Errorf("step %s names %s %s, which nobody told", s.Number, p.What, p.At)
+				}
+			}
+		}
+	}
+	if len(outline) != 14 || !slices.Equal(outline, begun) || !slices.Equal(outline, over) {
+		t.Errorf("told are %v, begun %v, over %v", outline, begun, over)
 	}
 }

@@ -29,11 +29,13 @@ type Process struct {
 
 // Start starts `executable arguments…`, which must write one line of JSON with
 // the event "ready" or "running" on its standard output, and waits for that
-// line. Ctx bounds the wait, not the child's life.
+// line. Ctx bounds the wait, not the child's life. On Linux the child is killed
+// when this process ends without stopping it.
 func Start(ctx context.Context, name, executable string, arguments ...string) (*Process, error) {
 	p := &Process{Name: name, errors: new(tail), done: make(chan struct{})}
 	p.cmd = exec.Command(executable, arguments...) //nolint:gosec,noctx // the caller's own executable; it outlives ctx
 	p.cmd.Stderr = p.errors
+	p.cmd.SysProcAttr = tied()
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		return nil, fmt.Errorf("process: %s: %w", name, err)

@@ -56,6 +56,11 @@ export async function post<T>(path: string, body: unknown, signal?: AbortSignal)
   return (await (await ask(path, init)).json()) as T;
 }
 
+/** Asks for the end of something and returns the JSON of the answer. Throws a Problem. */
+export async function remove<T>(path: string): Promise<T> {
+  return (await (await ask(path, { method: "DELETE" })).json()) as T;
+}
+
 /** A path with a query in which what is empty is left out. */
 export function query(path: string, fields: Record<string, string | number | undefined>): string {
   const all = new URLSearchParams();
