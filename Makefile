@@ -192,7 +192,7 @@ console-tools: ## Install what the console is built and tested with
 
 .PHONY: console-assets
 console-assets: console-tools ## Build the console's pages into dashboards/web/dist, which is committed
-	cd $(CONSOLE) && npx --no-install svelte-check --fail-on-warnings --tsconfig tsconfig.json && npx --no-install vite build
+	cd $(CONSOLE) && npx --no-install svelte-check --fail-on-warnings --tsconfig tsconfig.json && npm run --silent build
 
 .PHONY: console-check
 console-check: console-assets ## The committed pages are what their sources give

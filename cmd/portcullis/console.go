@@ -109,7 +109,7 @@ func (p *consoleParts) close() {
 func (p *consoleParts) handler() (http.Handler, error) {
 	status := live.New(live.Config{Open: p.observe})
 	p.closers = append(p.closers, status.Close)
-	p.routes = slices.Concat(status.Routes(), p.demo())
+	p.routes = slices.Concat(status.Routes(), p.demo(), p.proofs())
 	return dashboards.New(dashboards.Config{
 		Access: p.access, Routes: p.routes, Logger: p.log,
 		About: dashboards.About{

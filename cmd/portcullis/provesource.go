@@ -34,7 +34,7 @@ func (g *globals) provable(ctx context.Context, flags *proveFlags) (*provable, e
 			if err != nil {
 				return trust.Digest{}, err
 			}
-			return findIntent(ctx, f, conn, last, query)
+			return zone.FindIntent(ctx, f, conn, last, query)
 		},
 		close: conn.Close,
 	}, nil

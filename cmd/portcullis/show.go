@@ -6,12 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/portcullis-dev/portcullis/core/ledger"
-	"github.com/portcullis-dev/portcullis/core/trust"
-	"github.com/portcullis-dev/portcullis/fabric"
-	"github.com/portcullis-dev/portcullis/streams"
 	"github.com/portcullis-dev/portcullis/streams/feed"
 	"github.com/portcullis-dev/portcullis/transcript"
+	"github.com/portcullis-dev/portcullis/zone"
 )
 
 func newShowCommand(g *globals) *cobra.Command {
@@ -49,7 +46,7 @@ func (g *globals) show(ctx context.Context, text string) error {
 	if err != nil {
 		return err
 	}
-	about, err := findIntent(ctx, f, conn, last, query)
+	about, err := zone.FindIntent(ctx, f, conn, last, query)
 	if errors.Is(err, transcript.ErrAmbiguous) {
 		return usage(err)
 	}
@@ -62,19 +59,4 @@ func (g *globals) show(ctx context.Context, text string) error {
 	}
 	story := teller.Story()
 	return g.say(story, "%s", story)
-}
-
-// findIntent reads the ledger once to learn which intent is meant.
-func findIntent(ctx context.Context, f *fabric.Fabric, conn *streams.Conn, last uint64, query transcript.Query) (trust.Digest, error) {
-	teller, search := transcript.NewTeller(), transcript.NewSearch(query)
-	err := feed.Until(ctx, feedOf(f, conn), last, transcript.Prepare, func(fold *ledger.Fold, ev feed.Event[transcript.Ahead]) error {
-		for _, l := range teller.Tell(fold, ev) {
-			search.Take(l)
-		}
-		return nil
-	})
-	if err != nil {
-		return trust.Digest{}, err
-	}
-	return search.Found()
 }

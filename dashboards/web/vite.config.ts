@@ -1,6 +1,6 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
-import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
+import { resolve } from "./resolve.mjs";
 import { digest } from "./sources.mjs";
 
 // What is built is committed: its names depend on its bytes alone, and nothing in it on the machine.
@@ -14,16 +14,13 @@ export default defineConfig({
       },
     },
   ],
-  resolve: {
-    // The TypeScript SDK, from its sources: the console judges proofs and makes records by the very same code.
-    alias: { $sdk: fileURLToPath(new URL("../../sdk/typescript/src", import.meta.url)) },
-    dedupe: ["@bufbuild/protobuf", "@bufbuild/protovalidate", "@noble/curves", "@noble/hashes", "@noble/post-quantum"],
-  },
+  resolve,
   build: {
     target: "es2022",
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     reportCompressedSize: true,
+    chunkSizeWarningLimit: 700, // kB: the verifier, which is loaded where proofs are judged
     sourcemap: false,
   },
 });

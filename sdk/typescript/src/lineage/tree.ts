@@ -44,6 +44,7 @@ export function includes(proof: readonly Uint8Array[], size: bigint, root: Uint8
   return last === 0n && equal(hash, root);
 }
 
-function parent(left: Uint8Array, right: Uint8Array): Uint8Array {
+/** The hash of an inner node: SHA-256(0x01 || left || right). */
+export function parent(left: Uint8Array, right: Uint8Array): Uint8Array {
   return sha256(concat(Uint8Array.of(1), left, right));
 }
