@@ -128,9 +128,11 @@ func decisionCases() []alertCase {
 			fire("PortcullisDecisionsNearDeadline", "name", "e1"), fire("PortcullisDecisionsSlow", "name", "e1"),
 		}},
 		{name: "decisions take a second", spoil: slow(decisions, "1", "name", "e1"), want: []fires{fire("PortcullisDecisionsSlow", "name", "e1")}},
-		{name: "agents give a second, and decisions take as long", spoil: slow(decisions, "1", "name", "e1"),
+		{
+			name: "agents give a second, and decisions take as long", spoil: slow(decisions, "1", "name", "e1"),
 			rules: func(text string) string { return strings.Replace(text, "vector(10)", "vector(1)", 1) },
-			want:  []fires{fire("PortcullisDecisionsNearDeadline", "name", "e1"), fire("PortcullisDecisionsSlow", "name", "e1")}},
+			want:  []fires{fire("PortcullisDecisionsNearDeadline", "name", "e1"), fire("PortcullisDecisionsSlow", "name", "e1")},
+		},
 		{name: "nobody asks for anything", spoil: func(f fleet) {
 			for _, bound := range bounds {
 				f[series(decisions, "name", "e1", "le", bound)] = flat(7)
