@@ -107,9 +107,13 @@ func (p *consoleParts) close() {
 
 // handler makes the surfaces. They connect when somebody first looks.
 func (p *consoleParts) handler() (http.Handler, error) {
-	status := live.New(live.Config{Open: p.observe})
+	health, err := p.vitals()
+	if err != nil {
+		return nil, err
+	}
+	status := live.New(live.Config{Open: p.observe, More: health.More})
 	p.closers = append(p.closers, status.Close)
-	p.routes = slices.Concat(status.Routes(), p.demo(), p.proofs())
+	p.routes = slices.Concat(status.Routes(), health.Routes(), p.demo(), p.proofs())
 	return dashboards.New(dashboards.Config{
 		Access: p.access, Routes: p.routes, Logger: p.log,
 		About: dashboards.About{

@@ -144,7 +144,7 @@ func TestNamesInRules(t *testing.T) {
 	}
 	for _, r := range rules(t, "alerts.yml") {
 		for _, match := range matcher.FindAllStringSubmatch(r.Expr, -1) {
-			for _, name := range strings.Split(match[2], "|") {
+			for name := range strings.SplitSeq(match[2], "|") {
 				_, reason := schemas.ReasonFromCode(name)
 				if n++; match[1] == "reason" && !reason || match[1] == "rule" && !rulesOfDrift[name] {
 					t.Errorf("%s: there is no %s %s", r.Alert, match[1], name)

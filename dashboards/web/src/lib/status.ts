@@ -31,7 +31,7 @@ export interface Halt {
 export interface Evidence {
   state: string;
   why: string;
-  recorder: boolean;
+  recorder: string; // whose word this rests on; "" if none is heard
   recorders: number;
   cosigned: number;
   witnesses: number;
