@@ -56,12 +56,13 @@ func (w Waiting) Refused() trust.Identity {
 // approvals follows the ledger and keeps what waits. It belongs to the
 // observer's feed.
 type approvals struct {
-	book    *permit.Book
-	heard   map[trust.Digest]heardIntent // not decided yet
-	waits   map[trust.Digest]*Waiting
-	rulings map[uint64]*pb.Decision // quorums' decisions by the approval that opened their round
-	swept   time.Time               // log time
-	rules   *verdict.Rules          // of the release that was in force when they were needed last
+	book     *permit.Book
+	heard    map[trust.Digest]heardIntent // not decided yet
+	waits    map[trust.Digest]*Waiting
+	rulings  map[uint64]*pb.Decision // quorums' decisions by the approval that opened their round
+	swept    time.Time               // log time
+	sessions seen
+	rules    *verdict.Rules // of the release that was in force when they were needed last
 }
 
 // heardIntent is an item of somebody's list of intents.
@@ -74,7 +75,7 @@ type heardIntent struct {
 func newApprovals() *approvals {
 	return &approvals{
 		book: permit.NewBook(permit.Owner{}), heard: make(map[trust.Digest]heardIntent),
-		waits: make(map[trust.Digest]*Waiting), rulings: make(map[uint64]*pb.Decision),
+		waits: make(map[trust.Digest]*Waiting), rulings: make(map[uint64]*pb.Decision), sessions: make(seen),
 	}
 }
 
@@ -94,6 +95,7 @@ func (a *approvals) record(f *ledger.Fold, rec ledger.Record, decisions []*pb.De
 		for i, d := range decisions {
 			if q := a.book.Decide(f, rec.Token, rec.Signer.ID, rec.Items[i], d); q != nil {
 				a.decided(q)
+				a.sessions.decided(q, f.LogTime())
 			}
 		}
 	case schemas.KindClaim:
@@ -162,6 +164,7 @@ func (a *approvals) sweep(now time.Time) {
 	}
 	a.swept = now
 	a.book.Expire(now)
+	a.sessions.sweep(now)
 	for digest, in := range a.heard {
 		if !in.until.After(now) {
 			delete(a.heard, digest)

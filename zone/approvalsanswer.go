@@ -94,13 +94,7 @@ func (a *Answering) Answer(ctx context.Context, text string, approve bool, note 
 		return Answered{}, fmt.Errorf("zone: appending an approval: %w", err)
 	}
 	done := Answered{Waiting: w, Seq: seq}
-	err = a.observer.Until(ctx, func() (bool, error) {
-		a.observer.Look(func(*ledger.Fold) { done.Decision = a.observer.waiting.rulings[seq] })
-		return done.Decision != nil, nil
-	})
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = nil // it stands; nobody has decided
-	}
+	done.Decision, err = a.observer.Ruling(ctx, seq)
 	return done, err
 }
 

@@ -51,7 +51,7 @@ func (o *Observer) Confirm(ctx context.Context, s Sent, scope *pb.Scope, settled
 	c := &confirming{sent: s, settled: settled, news: news}
 	err := o.Until(ctx, func() (bool, error) {
 		if c.all == nil {
-			c.expect(o.executors(scope))
+			c.expect(o.Executors(scope))
 		}
 		return c.look(o.counting(o.Beats()))
 	})
@@ -70,8 +70,8 @@ func (o *Observer) counting(beats []heartbeat.Seen) []heartbeat.Seen {
 	return beats
 }
 
-// executors lists the executors of the directory that serve something in scope.
-func (o *Observer) executors(scope *pb.Scope) (ids []trust.Identity) {
+// Executors lists the executors of the directory that serve something in scope.
+func (o *Observer) Executors(scope *pb.Scope) (ids []trust.Identity) {
 	o.Look(func(f *ledger.Fold) { ids = serving(f.Governance(), scope) })
 	return ids
 }

@@ -2,6 +2,7 @@ package zone
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -28,21 +29,14 @@ func (b Broker) ConnectGovernor(ctx context.Context, g *fabric.Governor, log *sl
 	return b.connect(ctx, g.ID.Zone, g.ID.Name, g.NKeySeed, log)
 }
 
-// connectAnyGovernor connects the fabric's first governor; none is the error
-// where no governor's key is here.
+// connectAnyGovernor connects as the fabric's first governor, to read; none is the
+// error where no governor's connection seed is here.
 func (b Broker) connectAnyGovernor(ctx context.Context, f *fabric.Fabric, none error, log *slog.Logger) (*streams.Conn, error) {
-	names, err := GovernorsHere(f)
-	switch {
-	case len(names) == 0 && err != nil:
-		return nil, err
-	case len(names) == 0:
+	conn, err := b.ConnectRelay(ctx, f, log)
+	if errors.Is(err, fabric.ErrNoSeat) {
 		return nil, none
 	}
-	governor, err := f.Governor(names[0])
-	if err != nil {
-		return nil, err
-	}
-	return b.ConnectGovernor(ctx, governor, log)
+	return conn, err
 }
 
 func (b Broker) connect(ctx context.Context, zone, name string, seed []byte, log *slog.Logger) (*streams.Conn, error) {

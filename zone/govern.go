@@ -106,6 +106,9 @@ type Sent struct {
 
 // Sign signs a record with the keys of the governors who are here.
 func (g *Governing) Sign(record *pb.Governance) ([]byte, error) {
+	if len(g.names) == 0 {
+		return nil, errRelay // to name nobody would mean everybody
+	}
 	return g.f.SignGovernance(record, g.names...)
 }
 

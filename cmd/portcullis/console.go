@@ -113,7 +113,7 @@ func (p *consoleParts) handler() (http.Handler, error) {
 	}
 	status := live.New(live.Config{Open: p.observe, More: health.More})
 	p.closers = append(p.closers, status.Close)
-	p.routes = slices.Concat(status.Routes(), health.Routes(), p.demo(), p.proofs())
+	p.routes = slices.Concat(status.Routes(), health.Routes(), p.governing(), p.demo(), p.proofs())
 	return dashboards.New(dashboards.Config{
 		Access: p.access, Routes: p.routes, Logger: p.log,
 		About: dashboards.About{

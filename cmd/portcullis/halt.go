@@ -30,6 +30,7 @@ type haltFlags struct {
 	scope, reason string
 	wait          time.Duration
 	drill, local  bool
+	out           string
 }
 
 func newHaltCommand(g *globals) *cobra.Command {
@@ -49,6 +50,9 @@ SCOPE is global (the default), zone, tool:NAME, agent:NAME or session:AGENT#SESS
 
 --drill appends a halt that stops nothing, and measures how it is confirmed.
 
+--out signs and appends nothing: it writes what was signed to a file, as base64 text,
+for somebody else to hand in, such as in the console. It needs no ledger.
+
 --local needs no ledger: it pulls the brake of the executors that run on this
 machine with this data folder. They stop at once, and stay disarmed until
 portcullis resume --local. SIGUSR1 to an up or executor process does the same.
@@ -58,11 +62,14 @@ With --wait 0 none is waited for.
 
 JSON: {"event":"halted","halt","scope","position","drill"}; {"event":"confirmed","executor","after_ms","position","last_start":
 {"claim","before_halt_ms"},"running","halted_running","quiescent"}; {"event":"quiescent","executor","after_ms"}; {"event":"unconfirmed",
-"executor","why"}; {"event":"done","quiescent","after_ms","bound_ms","executors","unconfirmed":[…]}; with --local {"event":"braked","brake","says"}`,
+"executor","why"}; {"event":"done","quiescent","after_ms","bound_ms","executors","unconfirmed":[…]}; with --local {"event":"braked","brake","says"}; with --out {"event":"signed","file","halt","scope","drill"}`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if flags.local {
 				return g.haltLocal(flags)
+			}
+			if flags.out != "" {
+				return g.haltOut(flags)
 			}
 			return g.halt(c.Context(), flags)
 		},
@@ -72,7 +79,9 @@ JSON: {"event":"halted","halt","scope","position","drill"}; {"event":"confirmed"
 	c.Flags().DurationVar(&flags.wait, "wait", confirmWithin, "how long executors may take to confirm it")
 	c.Flags().BoolVar(&flags.drill, "drill", false, "stop nothing; measure how executors confirm")
 	c.Flags().BoolVar(&flags.local, "local", false, "pull the brake of this machine's executors; needs no ledger")
+	c.Flags().StringVar(&flags.out, "out", "", "sign only, and write what was signed to this new file; needs no ledger")
 	c.MarkFlagsMutuallyExclusive("scope", "drill", "local")
+	c.MarkFlagsMutuallyExclusive("out", "local")
 	return c
 }
 
