@@ -51,6 +51,7 @@ var decoders = map[string]string{
 	"core/trust.readEnvelope":                "core/trust.FuzzWire",
 	"core/verdict.Read":                      "core/verdict.FuzzDecide",
 	"core/verdict.deciding.amount":           "core/verdict.FuzzDecide",
+	"dashboards/lineage.rawRecord.decode":    "dashboards/lineage.FuzzRecord",
 	"fabric.signCert":                        "fabric.FuzzDataFolder",
 	"fabric.Bundle.file":                     "fabric.FuzzDataFolder",
 	"fabric.reader.document":                 "fabric.FuzzLoadRelease",

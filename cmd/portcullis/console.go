@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/portcullis-dev/portcullis/core/history"
 	"github.com/portcullis-dev/portcullis/dashboards"
 	"github.com/portcullis-dev/portcullis/dashboards/live"
 	"github.com/portcullis-dev/portcullis/dashboards/surface"
@@ -40,6 +42,7 @@ JSON: {"event":"ready","role":"console","server"}; server is the URL for browser
 		RunE: func(c *cobra.Command, _ []string) error { return g.serveConsole(c.Context(), &flags) },
 	}
 	flags.register(c)
+	c.Flags().IntVar(&flags.remember, "remember", history.DefaultIntents, "how many intents the lineage explorer may hold in memory")
 	return c
 }
 
@@ -51,6 +54,9 @@ func (g *globals) serveConsole(ctx context.Context, flags *consoleAccess) error 
 	if err != nil {
 		return err
 	}
+	if flags.remember < 1 {
+		return usage(errors.New("--remember must be 1 or more"))
+	}
 	if g.logLevel == "" {
 		g.level.Set(slog.LevelInfo) // who came in, and who did what, is logged
 	}
@@ -58,7 +64,7 @@ func (g *globals) serveConsole(ctx context.Context, flags *consoleAccess) error 
 	if err != nil {
 		return err
 	}
-	parts := &consoleParts{f: f, broker: broker, log: log, access: door.access}
+	parts := &consoleParts{f: f, broker: broker, log: log, access: door.access, remember: flags.remember}
 	defer parts.close()
 	handler, err := parts.handler()
 	if err != nil {
@@ -96,6 +102,8 @@ type consoleParts struct {
 	access surface.Access
 	routes []surface.Route // of all surfaces, when handler has made them
 
+	remember int // intents
+
 	closers []func() // last first
 }
 
@@ -113,7 +121,7 @@ func (p *consoleParts) handler() (http.Handler, error) {
 	}
 	status := live.New(live.Config{Open: p.observe, More: health.More})
 	p.closers = append(p.closers, status.Close)
-	p.routes = slices.Concat(status.Routes(), health.Routes(), p.governing(), p.demo(), p.proofs())
+	p.routes = slices.Concat(status.Routes(), health.Routes(), p.governing(), p.lineageRoutes(), p.demo(), p.proofs())
 	return dashboards.New(dashboards.Config{
 		Access: p.access, Routes: p.routes, Logger: p.log,
 		About: dashboards.About{

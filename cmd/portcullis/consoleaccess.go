@@ -27,6 +27,8 @@ type consoleAccess struct {
 	claim                    string
 	scopes                   []string
 	lifetime, idle           time.Duration
+
+	remember int // intents, for the lineage explorer
 }
 
 func (a *consoleAccess) register(c *cobra.Command) {

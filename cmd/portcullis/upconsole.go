@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/portcullis-dev/portcullis/core/history"
 	"github.com/portcullis-dev/portcullis/dashboards/access"
 	"github.com/portcullis-dev/portcullis/fabric"
 	"github.com/portcullis-dev/portcullis/zone"
@@ -63,7 +64,7 @@ func (u *upConsole) start(ctx context.Context, f *fabric.Fabric, broker zone.Bro
 		u.why = fmt.Sprintf("none: %v; name another address with --console", err)
 		return nil
 	}
-	u.parts = &consoleParts{f: f, broker: broker, log: log, access: access.Loopback{}}
+	u.parts = &consoleParts{f: f, broker: broker, log: log, access: access.Loopback{}, remember: history.DefaultIntents}
 	handler, err := u.parts.handler()
 	if err != nil {
 		return fmt.Errorf("serving the console: %w", err)

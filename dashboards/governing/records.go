@@ -78,7 +78,7 @@ func (g *Governing) handIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	g.cfg.Logger.Info("carried a governance record", "kind", kind, "position", sent.Seq, "id", sent.ID.String(), "by", surface.UserOf(r.Context()).Name)
+	surface.Relayed(r.Context(), sent.ID.String(), sent.Seq)
 	return surface.JSON(w, object{
 		"position": sent.Seq, "id": sent.ID.String(), "acked": stamp(sent.Acked), "kind": kind, "scope": governance.ScopeString(scope),
 	})
