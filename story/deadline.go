@@ -3,6 +3,8 @@ package story
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/portcullis-dev/portcullis/agent"
@@ -14,32 +16,57 @@ import (
 const shortDeadline = time.Second
 
 // freeze: while no enforcer runs, nobody decides; when one goes on, its decision
-// comes too late for any claim.
+// comes too late for any claim. On a busy machine the intent itself may come too late,
+// which shows something else (step 7c): then scout gives more time.
 func (p *plot) freeze(ctx context.Context, s *stage, step *Step) error {
+	for within := shortDeadline; ; within *= 2 {
+		deadline := time.Now().Add(within)
+		answer, err := s.proposeToNobody(ctx, deadline)
+		if err != nil {
+			return err
+		}
+		var unanswered *agent.Unanswered
+		switch {
+		case errors.As(answer, &unanswered):
+			p.late = unanswered.Intent
+			return s.tooLate(ctx, step, p.late, deadline)
+		case answer == nil:
+			return errors.New("story: scout was to get no answer, and its request was executed")
+		case !cameLate(answer) || within >= patience/2:
+			return fmt.Errorf("story: scout was to get no answer, and got: %w", answer)
+		}
+	}
+}
+
+// proposeToNobody is scout's answer to a request that no enforcer sees before its
+// deadline.
+func (s *stage) proposeToNobody(ctx context.Context, deadline time.Time) (answer, err error) {
 	resume, err := s.freezeEnforcers()
 	defer resume()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	deadline := time.Now().Add(shortDeadline)
 	request := fileWrite(lateFile, "too late\n")
 	request.Deadline = deadline
-	answer := make(chan error, 1)
+	answered := make(chan error, 1)
 	go func() {
 		_, err := s.scout.agent.Propose(ctx, request)
-		answer <- err
+		answered <- err
 	}()
 	if err := s.view.await(ctx, "log time to pass the deadline", func() bool { return s.view.logTime.After(deadline) }); err != nil {
-		return err
+		return nil, err
 	}
 	resume()
-	var unanswered *agent.Unanswered
-	if err := <-answer; !errors.As(err, &unanswered) {
-		step.fault("scout was to get no answer, and got: %v", err)
-		unanswered = new(agent.Unanswered)
+	return <-answered, nil
+}
+
+// cameLate reports whether the ledger got an intent only after its deadline, or not at
+// all. Who hears anything else was answered.
+func cameLate(answer error) bool {
+	if refused, ok := errors.AsType[*agent.Refused](answer); ok {
+		return slices.Equal(refused.Reasons, []pb.Reason{pb.Reason_REASON_DEADLINE_PASSED})
 	}
-	p.late = unanswered.Intent
-	return s.tooLate(ctx, step, p.late, deadline)
+	return errors.Is(answer, agent.ErrNotSent)
 }
 
 // claimLate: what was decided after its deadline is as good as not decided.

@@ -170,12 +170,65 @@ test("a server that lives and hears nothing shows that it knows nothing", async 
   process.kill(broker.pid, "SIGSTOP");
   try {
     await allUnknown(page);
+    const header = page.getByRole("banner").locator("[data-fabric]");
+    assert.equal(await header.getAttribute("data-fabric"), "unknown");
+    await until("the header says why, as the page does", async () => {
+      const why = (await page.locator("main").getByRole("alert").first().innerText()).replace(/^.*unknown\s*/, "");
+      return why.length > 10 && (await header.innerText()).includes(why);
+    });
     await accessible(page);
+    await page.setViewportSize({ width: 360, height: 740 });
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), 0);
   } finally {
     process.kill(broker.pid, "SIGCONT");
   }
   await until("the ledger is read again", async () => (await stateOf(page, "Ledger")) !== "unknown");
   await until("the fabric is known again", async () => (await stateOf(page, "Fabric")) !== "unknown");
+  await until("everywhere", async () => (await page.locator("[data-fabric]").getAttribute("data-fabric")) !== "unknown");
+  fine();
+  await context.close();
+});
+
+/** A series of one figure for the last five minutes; the middle third of it is unknown if there is to be a gap. */
+function seriesOf(gap) {
+  const now = new Date();
+  const step = 2;
+  const end = Math.floor(now.getTime() / 1000 / step) * step;
+  const time = Array.from({ length: 150 }, (_, i) => end - (150 - i) * step);
+  const records = time.map((_, i) => (gap && i >= 50 && i < 100 ? null : 5));
+  return { now: now.toISOString(), step, time, columns: { records }, reasons: {}, lag: {}, whole: null, governance: [] };
+}
+
+/** What share of a plot's left, middle and right part has the first line's colour in it. */
+const drawn = (panel) =>
+  panel.evaluate((section) => {
+    const probe = getComputedStyle(section.querySelector(".legend svg")).color.match(/\d+/g).map(Number);
+    const canvas = section.querySelector("canvas");
+    const { data, width, height } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    const like = (at) => data[at + 3] > 200 && [0, 1, 2].every((i) => Math.abs(data[at + i] - probe[i]) < 24);
+    const inked = Array.from({ length: width }, (_, x) => Array.from({ length: height }).some((_, y) => like((y * width + x) * 4)));
+    const from = inked.indexOf(true);
+    const span = inked.lastIndexOf(true) - from + 1;
+    const share = (a, b) => {
+      const part = inked.slice(from + Math.ceil(a * span), from + Math.floor(b * span));
+      return part.length === 0 ? 0 : part.filter(Boolean).length / part.length;
+    };
+    return [share(0, 0.3), share(0.36, 0.63), share(0.7, 1)];
+  });
+
+test("what is unknown is a gap in the line that is drawn, and no line goes across it", async () => {
+  const { page, context, fine } = await visit(browser, `${z.url}/#/health`);
+  let gap = false;
+  await context.route("**/api/v1/health/series?*", (route) => route.fulfill({ json: seriesOf(gap) }));
+  const growth = tile(page, "Ledger growth");
+  const whole = (share) => share > 0.95;
+  await until("a whole line", async () => (await drawn(growth)).every(whole));
+  gap = true;
+  const [left, , right] = await until("a line in two parts", async () => {
+    const parts = await drawn(growth);
+    return parts[1] === 0 ? parts : undefined;
+  });
+  assert.ok(whole(left) && whole(right), `${left} and ${right} of what is known is drawn`);
   fine();
   await context.close();
 });

@@ -1,4 +1,4 @@
-import { live, staleAfter } from "../../lib/events.svelte";
+import { live, staleAfter } from "./events.svelte";
 
 /**
  * How old what the console knows is, in milliseconds, by where it comes from. A report that has just come may tell of
