@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/schemas"
@@ -21,7 +23,8 @@ type Seat struct {
 var ErrNoSeat = errors.New("fabric: no connection seed")
 
 // Seat loads the connection seed of a governor or a participant. No signing key is
-// read: signing.pem may be elsewhere.
+// read: signing.pem may be elsewhere. One that is there and open to others is refused
+// all the same: nobody should run on beside it.
 func (f *Fabric) Seat(role pb.Role, name string) (*Seat, error) {
 	if err := schemas.CheckName(name); err != nil {
 		return nil, err
@@ -43,6 +46,9 @@ func (f *Fabric) Seat(role pb.Role, name string) (*Seat, error) {
 	if err := checkPrivateDir(dir); err != nil {
 		return nil, err
 	}
+	if err := checkUnread(filepath.Join(dir, signingFile)); err != nil {
+		return nil, err
+	}
 	seed, err := readNKeySeed(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w of %s %s: %w", ErrNoSeat, trust.RoleName(role), name, err)
@@ -51,4 +57,17 @@ func (f *Fabric) Seat(role pb.Role, name string) (*Seat, error) {
 		return nil, err
 	}
 	return &Seat{ID: f.identity(role, name), NKeySeed: seed}, nil
+}
+
+// checkUnread refuses a file that is there and others may read or write. It is not
+// opened.
+func checkUnread(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("fabric: %w", err)
+	}
+	return checkPrivate(path, info, os.Geteuid())
 }

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/dashboards/access"
 	"github.com/portcullis-dev/portcullis/dashboards/surface"
 	"github.com/portcullis-dev/portcullis/fabric"
@@ -135,7 +136,7 @@ func (as) Routes() []surface.Route                   { return nil }
 // and somebody who is nobody most of all.
 func TestConsoleRoles(t *testing.T) {
 	var log bytes.Buffer
-	parts := &consoleParts{f: &fabric.Fabric{TrustDomain: "x.test", Zone: "a"}, log: slog.New(slog.NewTextHandler(&log, nil)), access: access.Loopback{}}
+	parts := &consoleParts{f: &fabric.Fabric{TrustDomain: "x.test", Zone: "a", Ledger: trust.DigestOf([]byte("genesis")), Clock: time.Now}, log: slog.New(slog.NewTextHandler(&log, nil)), access: access.Loopback{}}
 	defer parts.close()
 	_, err := parts.handler()
 	must(t, err)

@@ -1,9 +1,12 @@
 package history
 
 import (
+	"cmp"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -78,23 +81,44 @@ func (h *History) named(found []trust.Digest) string {
 	return strings.Join(names, ", ")
 }
 
+// span is which nodes a record is about: all of them lie between two ordinals.
+type span struct {
+	seq       uint64
+	low, high uint32
+}
+
+// widen stretches the span of the record that is being taken.
+func (h *History) widen(ordinal uint32) {
+	if n := len(h.spans); n > 0 && h.spans[n-1].seq == h.seq {
+		last := &h.spans[n-1]
+		last.low, last.high = min(last.low, ordinal), max(last.high, ordinal)
+		return
+	}
+	h.spans = append(h.spans, span{h.seq, ordinal, ordinal})
+}
+
 func (h *History) intentsAt(at ledger.Position) (found []trust.Digest) {
-	for i := range h.nodes {
-		n := &h.nodes[i]
-		if n.at.Compare(at) > 0 {
-			break // nothing about an intent that stands there stands before it
-		}
-		if n.about(at) {
+	i, about := slices.BinarySearchFunc(h.spans, at.Seq, func(s span, seq uint64) int { return cmp.Compare(s.seq, seq) })
+	if !about {
+		return nil
+	}
+	for ordinal := h.spans[i].low; ordinal <= h.spans[i].high; ordinal++ {
+		if n := &h.nodes[ordinal]; n.about(at) {
 			found = append(found, h.vertices[n.vertex].digest)
 		}
 	}
 	return found
 }
 
+// digestsWith are those that begin with at least 4 lower-case hexadecimal digits.
 func (h *History) digestsWith(prefix string) (found []trust.Digest) {
-	for _, v := range h.vertices {
-		if len(found) <= maxNamed && strings.HasPrefix(v.digest.String(), prefix) {
-			found = append(found, v.digest)
+	var start [2]byte
+	if _, err := hex.Decode(start[:], []byte(prefix[:2*len(start)])); err != nil {
+		return nil
+	}
+	for _, v := range h.byStart[start] {
+		if digest := h.vertices[v].digest; len(found) <= maxNamed && strings.HasPrefix(digest.String(), prefix) {
+			found = append(found, digest)
 		}
 	}
 	return found

@@ -60,7 +60,9 @@ type History struct {
 	digests  table[trust.Digest] // numbers are those of vertices
 	vertices []vertex
 	nodes    []node
-	byID     map[[16]byte]uint32 // ordinal of the newest node, plus one
+	byID     map[[16]byte]uint32  // ordinal of the newest node, plus one
+	byStart  map[[2]byte][]uint32 // vertices, by how their digests begin
+	spans    []span               // of the records that are about intents, ascending
 	index    index
 
 	governed  []governed
@@ -87,7 +89,7 @@ type Counts struct {
 // New starts before the ledger's first record.
 func New(c Config) *History {
 	h := &History{
-		limit: c.Intents, book: permit.NewBook(permit.Owner{}), byID: make(map[[16]byte]uint32), index: newIndex(),
+		limit: c.Intents, book: permit.NewBook(permit.Owner{}), byID: make(map[[16]byte]uint32), byStart: make(map[[2]byte][]uint32), index: newIndex(),
 		versions: make(map[trust.Digest]uint64), governors: make(map[trust.KeyID]governor), pulses: make(map[uint32]uint64),
 	}
 	if h.limit <= 0 {
@@ -195,6 +197,8 @@ func (h *History) vertex(digest trust.Digest) uint32 {
 	n := h.digests.number(digest)
 	if int(n) == len(h.vertices) {
 		h.vertices = append(h.vertices, vertex{digest: digest})
+		start := [2]byte(digest[:])
+		h.byStart[start] = append(h.byStart[start], n)
 	}
 	return n
 }

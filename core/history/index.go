@@ -17,6 +17,8 @@ type index struct {
 	verdicts map[bool]*[]uint32 // of a quorum, in any round
 	whose    map[uint32]*[]uint32
 	keys     map[trust.KeyID]*[]uint32
+
+	resources []uint32 // texts, by ordinal
 }
 
 type sessionKey struct{ agent, session uint32 }
@@ -55,6 +57,7 @@ func listed[K comparable](lists map[K]*[]uint32, key K) []uint32 {
 }
 
 func (x *index) intent(ordinal uint32, n *node) {
+	x.resources = append(x.resources, n.resource)
 	enter(x.agents, n.agent, ordinal)
 	if n.session != 0 {
 		enter(x.sessions, sessionKey{n.agent, n.session}, ordinal)

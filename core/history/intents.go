@@ -98,8 +98,10 @@ func (h *History) readLink(f *ledger.Fold, raw []byte) (delegation, bool) {
 	return link, true
 }
 
-// touched notes that a signer wrote something about an intent.
+// touched notes that a signer wrote something about an intent, in the record that is
+// being taken.
 func (h *History) touched(ordinal, by uint32) {
+	h.widen(ordinal)
 	s := h.signers.at(by)
 	h.index.signed(ordinal, h.number(s.identity), s.key)
 }

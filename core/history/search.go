@@ -168,13 +168,13 @@ func (c candidates) ordinal(i int) int {
 // that is asked for: whatever is on the list is meant then.
 func (f Filter) answered(narrowed bool) bool {
 	asked := 0
-	for _, one := range []bool{f.Agent != "" && f.Session == "", f.Session != "", f.Tool != "", f.Release != 0, f.Reason != "", f.Identity != "", !f.Key.IsZero()} {
+	for _, one := range []bool{f.Resource != "", f.Agent != "" && f.Session == "", f.Session != "", f.Tool != "", f.Release != 0, f.Reason != "", f.Identity != "", !f.Key.IsZero()} {
 		if one {
 			asked++
 		}
 	}
 	listed := asked == 1 && narrowed || asked == 0 && !narrowed
-	return listed && f.Resource == "" && f.Verdict == "" && f.State == ""
+	return listed && f.Verdict == "" && f.State == ""
 }
 
 // span is the ordinals that times and positions leave: low <= ordinal < high.
@@ -206,6 +206,9 @@ func (h *History) narrowest(f Filter) (shortest []uint32, narrowed bool) {
 			shortest, narrowed = list, true
 		}
 	}
+	if f.Resource != "" {
+		offer(h.resourced(f.Resource))
+	}
 	// A text that does not occur has the number of no text, under which no list is.
 	number := func(text string) uint32 { n, _ := h.texts.find(text); return n }
 	if f.Agent != "" {
@@ -233,6 +236,30 @@ func (h *History) narrowest(f Filter) (shortest []uint32, narrowed bool) {
 		offer(listed(h.index.keys, f.Key))
 	}
 	return shortest, narrowed
+}
+
+// resourced lists the nodes whose resource has a part. Each text is searched once,
+// however many nodes have it.
+func (h *History) resourced(part string) []uint32 {
+	const (
+		unasked = iota
+		with
+		without
+	)
+	told := make([]uint8, len(h.texts.values))
+	all := []uint32{}
+	for ordinal, text := range h.index.resources {
+		if told[text] == unasked {
+			told[text] = without
+			if strings.Contains(h.texts.at(text), part) {
+				told[text] = with
+			}
+		}
+		if told[text] == with {
+			all = append(all, uint32(ordinal)) //nolint:gosec // bounded by the limit
+		}
+	}
+	return all
 }
 
 // releaseDigest is the digest of the release with a version; zero, which is
