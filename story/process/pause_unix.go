@@ -7,9 +7,6 @@ import (
 	"syscall"
 )
 
-// Pause freezes the child, as a machine that is suspended would.
-func (p *Process) Pause() error { return p.signal(syscall.SIGSTOP) }
-
 // Resume lets a frozen child go on.
 func (p *Process) Resume() error { return p.signal(syscall.SIGCONT) }
 

@@ -133,6 +133,7 @@ test("by the keyboard: pause, one thing more, go on; a page loaded again goes on
   const { page, context, fine } = await visit(browser, `${z.url}/#/demo`);
   await start(page).focus();
   await page.keyboard.press("Enter");
+  await until("the server runs it", async () => (await (await ask("/api/v1/demo")).json()).state === "running");
   const pause = page.getByRole("button", { name: "Pause" });
   await pause.focus();
   await page.keyboard.press("Space");
