@@ -28,15 +28,29 @@ type ChainLink struct {
 // Session returns the chain of one session; false if the ledger has no intent of
 // it. The agent is a SPIFFE ID.
 func (h *History) Session(agent, session string) (Chain, bool) {
-	chain := Chain{Agent: agent, Session: session}
+	chain, total := h.SessionPage(agent, session, 0, len(h.nodes))
+	return chain, total > 0
+}
+
+// SessionPage returns a part of the chain of one session: at most so many intents
+// after the first ones, which are skipped. Total is how many the session has; 0 if the
+// ledger has no intent of it.
+func (h *History) SessionPage(agent, session string, skip, most int) (page Chain, total int) {
+	page = Chain{Agent: agent, Session: session}
+	if agent == "" || session == "" {
+		return page, 0
+	}
 	var before *node // with the highest sequence so far
 	h.each(Filter{Agent: agent, Session: session}, false, func(n *node) {
-		chain.Links = append(chain.Links, ChainLink{follows(before, n), h.view(n)})
+		if total >= skip && total-skip < most {
+			page.Links = append(page.Links, ChainLink{follows(before, n), h.view(n)})
+		}
+		total++
 		if before == nil || n.sequence > before.sequence || n.sequence == 1 && n.previous == 0 {
 			before = n
 		}
 	})
-	return chain, agent != "" && session != "" && len(chain.Links) > 0
+	return page, total
 }
 
 func follows(before, n *node) Follows {

@@ -146,13 +146,10 @@ func (e *Explorer) session(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return e.look(w, r, func(v *projection.View) (map[string]any, error) {
-		chain, found := v.Session(e.agent(r.PathValue("agent")), r.PathValue("session"))
-		if !found {
+		chain, total := v.SessionPage(e.agent(r.PathValue("agent")), r.PathValue("session"), int(min(skip, 1<<40)), mostRows)
+		if total == 0 {
 			return nil, fmt.Errorf("%w: no intent of this session", history.ErrNotFound)
 		}
-		total := len(chain.Links)
-		chain.Links = chain.Links[min(int(min(skip, 1<<40)), total):]
-		chain.Links = chain.Links[:min(len(chain.Links), mostRows)]
 		return map[string]any{"session": chain, "total": total}, nil
 	})
 }
