@@ -256,7 +256,7 @@ func (h *History) resourced(part string) []uint32 {
 			}
 		}
 		if told[text] == with {
-			all = append(all, uint32(ordinal)) //nolint:gosec // bounded by the limit
+			all = append(all, uint32(ordinal))
 		}
 	}
 	return all

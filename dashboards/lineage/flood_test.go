@@ -65,8 +65,8 @@ func (f *flood) intent(by string, number int) (*pb.Intent, []byte) {
 	other := map[string]string{"alice": "bob", "bob": "alice"}[by]
 	arguments := trust.DigestOf([]byte(`{}`))
 	in := &pb.Intent{
-		Id: binary.BigEndian.AppendUint64(make([]byte, 8), uint64(number+1)), Agent: f.Member(by).SPIFFE(), Session: "main", //nolint:gosec // a count
-		Sequence: uint64(number + 1), Previous: f.previous[by], Tool: "read", Action: "read", Resource: fmt.Sprintf("out/file-%d", number), //nolint:gosec // a count
+		Id: binary.BigEndian.AppendUint64(make([]byte, 8), uint64(number+1)), Agent: f.Member(by).SPIFFE(), Session: "main",
+		Sequence: uint64(number + 1), Previous: f.previous[by], Tool: "read", Action: "read", Resource: fmt.Sprintf("out/file-%d", number),
 		Arguments: []byte(`{}`), ArgumentsDigest: arguments[:], Deadline: timestamppb.New(time.Now().Add(10 * time.Second)),
 	}
 	if parent := f.previous[other]; parent != nil {
@@ -92,7 +92,7 @@ func (f *flood) round(by string, n int) {
 	for i, in := range all {
 		digest := trust.DigestOf(items[i])
 		d := &pb.Decision{
-			Intent: ledger.Position{Seq: at, Index: uint32(i)}.Proto(), IntentDigest: digest[:], Verdict: pb.Verdict_VERDICT_ALLOW, Policies: []string{"read"}, //nolint:gosec // a count
+			Intent: ledger.Position{Seq: at, Index: uint32(i)}.Proto(), IntentDigest: digest[:], Verdict: pb.Verdict_VERDICT_ALLOW, Policies: []string{"read"},
 			Epoch: gov.Epoch(), Release: gov.Release().Digest[:], Deadline: in.GetDeadline(), LogTime: timestamppb.Now(),
 			Agent: in.GetAgent(), Session: "main", Tool: "read", SessionSequence: in.GetSequence(),
 		}
@@ -108,10 +108,10 @@ func (f *flood) round(by string, n int) {
 	for i := range claims {
 		digest, x1 := trust.DigestOf(items[i]), f.Member("x1").SPIFFE()
 		claims[i] = encode(f.tb, &pb.Claim{
-			IntentDigest: digest[:], Intent: ledger.Position{Seq: at, Index: uint32(i)}.Proto(), Executor: x1, Incarnation: make([]byte, 16), Number: uint32(f.intents + i), //nolint:gosec // a count
+			IntentDigest: digest[:], Intent: ledger.Position{Seq: at, Index: uint32(i)}.Proto(), Executor: x1, Incarnation: make([]byte, 16), Number: uint32(f.intents + i),
 		})
 		outcomes[i] = encode(f.tb, &pb.Outcome{
-			IntentDigest: digest[:], Claim: ledger.Position{Seq: claimed, Index: uint32(i)}.Proto(), Executor: x1, Status: pb.Status_STATUS_EXECUTED, //nolint:gosec // a count
+			IntentDigest: digest[:], Claim: ledger.Position{Seq: claimed, Index: uint32(i)}.Proto(), Executor: x1, Status: pb.Status_STATUS_EXECUTED,
 			Finished: timestamppb.Now(), Head: gov.Head().Proto(),
 		})
 	}
