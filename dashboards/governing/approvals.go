@@ -101,6 +101,7 @@ func (g *Governing) answer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return notAnswered(err)
 	}
+	surface.Relayed(r.Context(), trust.DigestOf(a.envelope.Payload).String(), position)
 	ruling, err := from.observer.Ruling(ctx, position)
 	told := object{"position": position, "decided": ruling != nil}
 	if ruling != nil {

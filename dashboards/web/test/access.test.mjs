@@ -125,6 +125,22 @@ test("a viewer is told that they only look", async () => {
   await context.close();
 });
 
+test("a viewer may look at the kill switch, and is told why not to press it", async () => {
+  const { page, context, fine } = await somebody();
+  await comeIn(page, people.bob);
+  await page.getByRole("button", { name: "Kill switch" }).click();
+  const dialog = page.getByRole("dialog", { name: "Kill switch" });
+  await dialog.getByText("this needs the role operator; you are viewer").waitFor();
+  await dialog.getByLabel(/^Reason/).fill("a viewer tries");
+  await dialog.getByLabel(/^Type/).fill("global");
+  assert.ok(await dialog.getByRole("button", { name: "Sign and halt global" }).isDisabled());
+  const sent = await page.evaluate(() => fetch("/api/v1/governance/records", { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" }).then((r) => r.status));
+  assert.equal(sent, 403, "the server takes it from a viewer");
+  await accessible(page);
+  fine();
+  await context.close();
+});
+
 for (const [what, who, says] of [
   ["somebody without a role is refused, and told why", people.eve, /you have no role here/],
   ["somebody whom the provider refuses is told so", undefined, /did not log you in/],
