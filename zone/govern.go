@@ -75,11 +75,18 @@ func (g *Governing) Conn() *streams.Conn { return g.conn }
 
 // State folds the ledger's governance records up to the newest.
 func (g *Governing) State(ctx context.Context) (*governance.State, error) {
-	records, err := feed.Rest(ctx, g.conn, g.f.Zone, 0)
+	return GovernanceAt(ctx, g.f, g.conn, 0)
+}
+
+// GovernanceAt folds the governance that stood at a position, from governance records
+// and credentials alone: it takes as long as there are of those, not as long as the
+// ledger is. Position 0 means the newest.
+func GovernanceAt(ctx context.Context, f *fabric.Fabric, conn *streams.Conn, at uint64) (*governance.State, error) {
+	records, err := feed.Rest(ctx, conn, f.Zone, at)
 	if err != nil {
 		return nil, err
 	}
-	fold, _ := foldOf(g.f, records)
+	fold, _ := foldOf(f, records)
 	return fold.Governance(), nil
 }
 

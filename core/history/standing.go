@@ -82,19 +82,7 @@ func (h *History) Standing(f *ledger.Fold) (Standing, error) {
 	if h.book == nil || f.Seq() != h.seq {
 		return Standing{}, fmt.Errorf("%w: the fold stands at %d, the history at %d", ErrOrder, f.Seq(), h.seq)
 	}
-	gov := f.Governance()
-	s := Standing{
-		Position: h.seq, LogTime: h.LogTime(), Epoch: gov.Epoch(), Head: gov.Head().Digest.String(), Sealed: gov.Sealed(),
-		Halts: []Halt{}, Revoked: []string{}, Tools: []string{}, Agents: []AgentStanding{},
-	}
-	for _, halt := range gov.Halts() {
-		s.Halts = append(s.Halts, Halt{halt.Sequence, halt.Time.UTC(), halt.ID.String(), governance.ScopeString(halt.Scope), halt.Rule, halt.Reason})
-	}
-	for _, g := range h.governed {
-		if g.Revoked != "" {
-			s.Revoked = append(s.Revoked, g.Revoked)
-		}
-	}
+	s := h.GovernanceStanding(f.Governance(), h.seq, h.LogTime())
 	if p := f.Pulse(); p.Seq != 0 {
 		s.Pulse = &Pulse{Position: p.Seq, LogTime: p.Time.UTC(), Fresh: permit.Fresh(f)}
 		if p.Fault != nil {
@@ -102,10 +90,28 @@ func (h *History) Standing(f *ledger.Fold) (Standing, error) {
 		}
 	}
 	s.Closed = closed(f)
-	if release := gov.Release(); release != nil {
-		s.addRelease(gov, release, f.LogTime())
-	}
 	return s, nil
+}
+
+// GovernanceStanding is Standing for any position that the history was told, without
+// what pulses say: governance as it was folded there, and the log time there.
+func (h *History) GovernanceStanding(gov *governance.State, at uint64, logTime time.Time) Standing {
+	s := Standing{
+		Position: at, LogTime: logTime, Epoch: gov.Epoch(), Head: gov.Head().Digest.String(), Sealed: gov.Sealed(),
+		Halts: []Halt{}, Revoked: []string{}, Tools: []string{}, Agents: []AgentStanding{},
+	}
+	for _, halt := range gov.Halts() {
+		s.Halts = append(s.Halts, Halt{halt.Sequence, halt.Time.UTC(), halt.ID.String(), governance.ScopeString(halt.Scope), halt.Rule, halt.Reason})
+	}
+	for _, g := range h.governed {
+		if g.Position <= at && g.Revoked != "" {
+			s.Revoked = append(s.Revoked, g.Revoked)
+		}
+	}
+	if release := gov.Release(); release != nil {
+		s.addRelease(gov, release, logTime)
+	}
+	return s
 }
 
 // closed says why nothing at all could start.

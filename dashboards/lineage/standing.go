@@ -10,6 +10,7 @@ import (
 	"github.com/portcullis-dev/portcullis/dashboards/surface"
 	"github.com/portcullis-dev/portcullis/schemas"
 	"github.com/portcullis-dev/portcullis/streams"
+	"github.com/portcullis-dev/portcullis/zone"
 )
 
 // at tells what governance stood at a position, or at a time (?time=).
@@ -53,7 +54,7 @@ func (e *Explorer) at(w http.ResponseWriter, r *http.Request) error {
 func (e *Explorer) governanceAt(r *http.Request, conn *streams.Conn, at uint64) (*governance.State, error) {
 	ctx, cancel := bounded(r)
 	defer cancel()
-	gov, err := projection.GovernanceAt(ctx, e.fabric, conn, at)
+	gov, err := zone.GovernanceAt(ctx, e.fabric, conn, at)
 	if err != nil {
 		return nil, surface.Unable("what governance stood could not be read: " + err.Error())
 	}
