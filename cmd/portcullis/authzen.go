@@ -109,7 +109,7 @@ func (g *globals) serveAuthZEN(ctx context.Context, access *authzenAccess, cfg a
 	if err != nil {
 		return fmt.Errorf("serving AuthZEN: %w; name another address with --listen", err)
 	}
-	cfg.Asker, cfg.Access, cfg.URL = follower, secured.access, access.identifier(listener.Addr())
+	cfg.Asker, cfg.Access, cfg.URL = follower, secured.access, access.reachedAt(access.url, listener.Addr())
 	handler, err := authzen.New(cfg)
 	if err != nil {
 		return errors.Join(usage(err), listener.Close())

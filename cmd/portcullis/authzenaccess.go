@@ -3,7 +3,6 @@ package main
 import (
 	"crypto/tls"
 	"fmt"
-	"net"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -51,16 +50,4 @@ func (a *authzenAccess) read() (s secured, err error) {
 		return secured{}, usage(fmt.Errorf("--listen %s can be reached from elsewhere: give --tls-cert and --tls-key, and --token-file or --client-ca", a.listen))
 	}
 	return s, nil
-}
-
-// identifier is where clients reach the server.
-func (a *authzenAccess) identifier(at net.Addr) string {
-	switch {
-	case a.url != "":
-		return strings.TrimSuffix(a.url, "/")
-	case a.cert != "":
-		return "https://" + at.String()
-	default:
-		return "http://" + at.String()
-	}
 }

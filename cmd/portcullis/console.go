@@ -75,7 +75,7 @@ func (g *globals) serveConsole(ctx context.Context, flags *consoleAccess) error 
 		return fmt.Errorf("serving the console: %w; name another address with --listen", err)
 	}
 	return orEnded(ctx, serveHTTP(ctx, consoleServer(ctx, handler, log), door.listener(listener), func() error {
-		return g.ready("console", "", flags.address(listener.Addr()))
+		return g.ready("console", "", flags.reachedAt(flags.url, listener.Addr()))
 	}))
 }
 

@@ -147,15 +147,3 @@ func (d consoleDoor) listener(plain net.Listener) net.Listener {
 	}
 	return tls.NewListener(plain, d.tls)
 }
-
-// address is where browsers reach the console.
-func (a *consoleAccess) address(at net.Addr) string {
-	switch {
-	case a.url != "":
-		return strings.TrimSuffix(a.url, "/")
-	case a.cert != "":
-		return "https://" + at.String()
-	default:
-		return "http://" + at.String()
-	}
-}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -70,6 +71,18 @@ func (f *tlsFiles) authorities() ([]byte, error) {
 		return nil, fmt.Errorf("--client-ca: %w", err)
 	}
 	return text, nil
+}
+
+// reachedAt is where clients reach the server: what was asked for, or the address.
+func (f *tlsFiles) reachedAt(asked string, at net.Addr) string {
+	switch {
+	case asked != "":
+		return strings.TrimSuffix(asked, "/")
+	case f.cert != "":
+		return "https://" + at.String()
+	default:
+		return "http://" + at.String()
+	}
 }
 
 // onThisMachine reports whether nobody else can reach an address.
