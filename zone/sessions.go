@@ -56,13 +56,3 @@ func (o *Observer) Sessions() (all []Session) {
 	})
 	return all
 }
-
-// Ended reports whether the observer reads the ledger no more.
-func (o *Observer) Ended() bool {
-	select {
-	case <-o.done:
-		return true
-	default:
-		return false
-	}
-}

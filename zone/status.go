@@ -58,10 +58,8 @@ const silentAfter = 3
 
 // Status puts together what the observer knows, as long as it reads the ledger.
 func (o *Observer) Status(ctx context.Context) (Status, error) {
-	select {
-	case <-o.done:
+	if o.Ended() {
 		return Status{}, o.ended() // what is known grows old
-	default:
 	}
 	beats := o.Beats()
 	last, err := o.LastHalt(ctx)

@@ -49,11 +49,15 @@ type Pulse struct {
 	By trust.Identity
 }
 
+// PulseBack is how far back to read so that the newest pulse is seen, if there is any
+// that counts: a release's pulse limit is a minute at most.
+const PulseBack = 2 * time.Minute
+
 // ObserveConfig says what to observe.
 type ObserveConfig struct {
 	Fabric *fabric.Fabric
 	Conn   *streams.Conn
-	Back   time.Duration // how far back to begin reading; a minute at least sees the newest pulse
+	Back   time.Duration // how far back to begin reading; PulseBack sees the newest pulse
 	// Heartbeats asks for heartbeats, which governors, sentinels and auditors may read.
 	Heartbeats bool
 	// Approvals asks for the intents that wait for approval. Back is then as long
@@ -208,6 +212,16 @@ func (o *Observer) ended() error {
 		return errors.New("zone: no longer reading the ledger")
 	}
 	return fmt.Errorf("zone: reading the ledger: %w", o.err)
+}
+
+// Ended reports whether the observer reads the ledger no more.
+func (o *Observer) Ended() bool {
+	select {
+	case <-o.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // Until calls look at once and whenever something new was heard or read, until

@@ -158,7 +158,7 @@ func (p *consoleParts) observe(ctx context.Context) (live.Observer, error) {
 	if err != nil {
 		return nil, err
 	}
-	observer, err := zone.Observe(ctx, zone.ObserveConfig{Fabric: p.f, Conn: conn, Back: pulseBack, Heartbeats: true, Approvals: true})
+	observer, err := zone.Observe(ctx, zone.ObserveConfig{Fabric: p.f, Conn: conn, Back: zone.PulseBack, Heartbeats: true, Approvals: true})
 	if err != nil {
 		conn.Close()
 		return nil, err

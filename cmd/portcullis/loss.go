@@ -83,7 +83,7 @@ func (g *globals) loss(ctx context.Context, flags lossFlags) error {
 		if l.state, err = gov.State(within); err != nil {
 			return err
 		}
-		if l.observer, err = zone.Observe(ctx, zone.ObserveConfig{Fabric: f, Conn: gov.Conn(), Back: pulseBack, Heartbeats: true}); err != nil {
+		if l.observer, err = zone.Observe(ctx, zone.ObserveConfig{Fabric: f, Conn: gov.Conn(), Back: zone.PulseBack, Heartbeats: true}); err != nil {
 			return err
 		}
 		defer l.observer.Close()

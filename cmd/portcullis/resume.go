@@ -120,7 +120,7 @@ type resuming struct {
 }
 
 func (r *resuming) run(ctx, within context.Context, flags resumeFlags) (err error) {
-	if r.observer, err = zone.Observe(ctx, zone.ObserveConfig{Fabric: r.f, Conn: r.gov.Conn(), Back: pulseBack, Heartbeats: true}); err != nil {
+	if r.observer, err = zone.Observe(ctx, zone.ObserveConfig{Fabric: r.f, Conn: r.gov.Conn(), Back: zone.PulseBack, Heartbeats: true}); err != nil {
 		return err
 	}
 	defer r.observer.Close()

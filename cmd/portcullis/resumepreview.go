@@ -11,10 +11,6 @@ import (
 	"github.com/portcullis-dev/portcullis/zone"
 )
 
-// pulseBack is how far back to read so that the newest pulse is seen, if there is
-// any that counts: a release's pulse limit is a minute at most.
-const pulseBack = 2 * time.Minute
-
 // preview tells what lifting the halts would do.
 func (r *resuming) preview(ctx context.Context) (zone.Preview, error) {
 	p, err := r.gov.Preview(ctx, r.ids)

@@ -85,7 +85,7 @@ func (g *globals) resumeSubmit(ctx context.Context, flags resumeFlags) error {
 			return fmt.Errorf("too few governors have signed it (%s); sign it with: portcullis resume --sign %s", voteText(vote), flags.submit)
 		}
 		r := &resuming{g: g, f: f, gov: gov, ids: file.ids()}
-		if r.observer, err = zone.Observe(ctx, zone.ObserveConfig{Fabric: f, Conn: gov.Conn(), Back: pulseBack, Heartbeats: true}); err != nil {
+		if r.observer, err = zone.Observe(ctx, zone.ObserveConfig{Fabric: f, Conn: gov.Conn(), Back: zone.PulseBack, Heartbeats: true}); err != nil {
 			return err
 		}
 		defer r.observer.Close()

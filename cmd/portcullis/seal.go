@@ -99,7 +99,7 @@ func (g *globals) seal(ctx context.Context, asked io.Reader, flags sealFlags) er
 		if s.state, err = gov.State(within); err != nil {
 			return err
 		}
-		if s.observer, err = zone.Observe(ctx, zone.ObserveConfig{Fabric: f, Conn: gov.Conn(), Back: pulseBack, Heartbeats: true}); err != nil {
+		if s.observer, err = zone.Observe(ctx, zone.ObserveConfig{Fabric: f, Conn: gov.Conn(), Back: zone.PulseBack, Heartbeats: true}); err != nil {
 			return err
 		}
 		defer s.observer.Close()

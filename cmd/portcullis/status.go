@@ -52,7 +52,7 @@ func (g *globals) status(ctx context.Context, flags statusFlags) error {
 		return err
 	}
 	defer conn.Close()
-	observer, err := zone.Observe(ctx, zone.ObserveConfig{Fabric: f, Conn: conn, Back: pulseBack, Heartbeats: true, Approvals: true})
+	observer, err := zone.Observe(ctx, zone.ObserveConfig{Fabric: f, Conn: conn, Back: zone.PulseBack, Heartbeats: true, Approvals: true})
 	if err != nil {
 		return err
 	}

@@ -86,7 +86,7 @@ func lastText(s *zone.Status) string {
 
 func pulseText(s *zone.Status) string {
 	if s.Pulse.Seq == 0 {
-		return fmt.Sprintf("none in the last %s", span(pulseBack))
+		return fmt.Sprintf("none in the last %s", span(zone.PulseBack))
 	}
 	text := fmt.Sprintf("%s at %d, %s, limit %s", s.Pulse.By.Name, s.Pulse.Seq, ago(s.At, s.Pulse.Time), span(s.Release.Bounds.PulseLimit))
 	if s.Pulse.Fault != nil {

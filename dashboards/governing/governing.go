@@ -87,7 +87,7 @@ func (g *Governing) read(ctx context.Context) (reading, error) {
 		return reading{}, surface.Unable(err.Error())
 	}
 	observer, err := zone.Observe(ctx, zone.ObserveConfig{
-		Fabric: g.cfg.Fabric, Conn: conn, Back: pulseBack, Heartbeats: true, Approvals: true,
+		Fabric: g.cfg.Fabric, Conn: conn, Back: zone.PulseBack, Heartbeats: true, Approvals: true,
 	})
 	if err != nil {
 		conn.Close()
@@ -100,10 +100,6 @@ func (g *Governing) read(ctx context.Context) (reading, error) {
 	}
 	return reading{conn, observer, zone.Relay(g.cfg.Fabric, conn, g.cfg.Logger)}, nil
 }
-
-// pulseBack is how far back to read so that the newest pulse is seen: a release's
-// pulse limit is a minute at most.
-const pulseBack = 2 * time.Minute
 
 // look answers a question about the ledger as it is now: the broker has just said
 // where it ends, so that what was read is not of a connection that is gone.
