@@ -62,7 +62,7 @@ var decoders = map[string]string{
 	"dashboards/access.parseAuthorities":     "dashboards/access.FuzzRevoked",
 	"dashboards/access.Revoked.parse":        "dashboards/access.FuzzRevoked",
 	"dashboards/access.pendings.open":        "dashboards/access.FuzzPending",
-	"dashboards/demo.asJSON":                 "dashboards/demo.FuzzShown",
+	"dashboards/surface.Item":                "dashboards/demo.FuzzShown",
 	"dashboards/demo.shown":                  "dashboards/demo.FuzzShown",
 	"evidence.OpenArchive":                   "evidence.FuzzManifest",
 	"evidence.ReadCheckpoint":                "evidence.FuzzReadCheckpoint",

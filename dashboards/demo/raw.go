@@ -9,10 +9,9 @@ import (
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/portcullis-dev/portcullis/core/trust"
+	"github.com/portcullis-dev/portcullis/dashboards/surface"
 	"github.com/portcullis-dev/portcullis/schemas"
 	pb "github.com/portcullis-dev/portcullis/schemas/portcullis/v1"
 )
@@ -74,23 +73,11 @@ func itemsOf(env *pb.Envelope) ([]json.RawMessage, error) {
 		}
 		all := make([]json.RawMessage, len(items))
 		for i, item := range items {
-			if all[i], err = asJSON(info.Message, item); err != nil {
+			if all[i], err = surface.Item(info.Message, item, protojson.MarshalOptions{}); err != nil {
 				return nil, fmt.Errorf("item %d: %w", i, err)
 			}
 		}
 		return all, nil
 	}
 	return nil, fmt.Errorf("payload type %.80q is that of no list", env.GetPayloadType())
-}
-
-func asJSON(message string, item []byte) (json.RawMessage, error) {
-	kind, err := protoregistry.GlobalTypes.FindMessageByName(protoreflect.FullName(message))
-	if err != nil {
-		return nil, err
-	}
-	m := kind.New().Interface()
-	if err := proto.Unmarshal(item, m); err != nil {
-		return nil, err
-	}
-	return protojson.Marshal(m)
 }

@@ -7,8 +7,6 @@ import (
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/portcullis-dev/portcullis/core/trust"
 	"github.com/portcullis-dev/portcullis/dashboards/surface"
@@ -87,18 +85,8 @@ func (t *rawRecord) decode(info schemas.KindInfo, payload []byte) {
 			t.Unread, items = "only the first items are decoded", items[:mostItems]
 		}
 	}
-	kind, err := protoregistry.GlobalTypes.FindMessageByName(protoreflect.FullName(info.Message))
-	if err != nil {
-		t.Unread = err.Error()
-		return
-	}
 	for _, item := range items {
-		m := kind.New().Interface()
-		if err := proto.Unmarshal(item, m); err != nil {
-			t.Unread = err.Error()
-			return
-		}
-		text, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(m)
+		text, err := surface.Item(info.Message, item, protojson.MarshalOptions{UseProtoNames: true})
 		if err != nil {
 			t.Unread = err.Error()
 			return
