@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A Docker engine of one's own for tests, which leaves the machine as it was. Linux, as root. Usage:
 #
-#   deploy/docker-engine.sh install       what is missing of docker.io, docker-compose, iproute2, iptables, util-linux
+#   deploy/docker-engine.sh install       what is missing of docker.io, docker-compose, iproute2, iptables, curl, util-linux
 #   deploy/docker-engine.sh start DIR     starts an engine; all that it keeps is in DIR, its socket is DIR/docker.sock
 #   deploy/docker-engine.sh enter DIR COMMAND...
 #                                         runs a command in the engine's network, where its published ports are
@@ -23,6 +23,7 @@ install() {
   command -v docker-compose >/dev/null || missing+=(docker-compose)
   command -v ip >/dev/null || missing+=(iproute2)
   command -v iptables >/dev/null || missing+=(iptables)
+  command -v curl >/dev/null || missing+=(curl)
   command -v unshare >/dev/null && command -v nsenter >/dev/null || missing+=(util-linux)
   ((${#missing[@]})) || return 0
   command -v apt-get >/dev/null || fail "${missing[*]} must be installed, and there is no apt-get; install them by hand"

@@ -2,8 +2,9 @@ package zone
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -13,11 +14,16 @@ import (
 )
 
 // healthClient asks on this machine only: no proxy, nowhere else than told, and no
-// connection is kept for a next time.
-var healthClient = &http.Client{
-	Transport:     &http.Transport{DisableKeepAlives: true, ResponseHeaderTimeout: HealthPatience, MaxResponseHeaderBytes: healthAnswer},
-	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	Timeout:       HealthPatience,
+// connection is kept for a next time. With roots it asks over TLS.
+func healthClient(roots *x509.CertPool) *http.Client {
+	return &http.Client{
+		Transport: &http.Transport{
+			DisableKeepAlives: true, ResponseHeaderTimeout: HealthPatience, MaxResponseHeaderBytes: healthAnswer,
+			TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: roots},
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Timeout:       HealthPatience,
+	}
 }
 
 // AskBroker asks a NATS server's monitoring endpoint, such as
@@ -36,7 +42,7 @@ func AskBroker(ctx context.Context, base string) error {
 }
 
 func askBroker(ctx context.Context, base, query string) error {
-	status, body, err := askHTTP(ctx, http.MethodGet, base, "/healthz"+query, "")
+	status, body, err := askHTTP(ctx, nil, http.MethodGet, base, "/healthz"+query, "")
 	if err != nil {
 		return err
 	}
@@ -56,7 +62,7 @@ func askBroker(ctx context.Context, base, query string) error {
 // when it cosigns. The error wraps ErrUnwell.
 func AskWitness(ctx context.Context, base string) error {
 	const nothing = "no checkpoint\n"
-	status, _, err := askHTTP(ctx, http.MethodPost, base, "/add-checkpoint", nothing)
+	status, _, err := askHTTP(ctx, nil, http.MethodPost, base, "/add-checkpoint", nothing)
 	if err == nil && status != http.StatusBadRequest {
 		err = fmt.Errorf("it answers what is no checkpoint with status %d, not %d", status, http.StatusBadRequest)
 	}
@@ -66,15 +72,45 @@ func AskWitness(ctx context.Context, base string) error {
 	return nil
 }
 
-func askHTTP(ctx context.Context, method, base, path, body string) (status int, answer []byte, err error) {
-	if err := onLoopback(base); err != nil {
+// AskConsole asks a console, at an address such as http://127.0.0.1:4290, what it is.
+// With roots it asks over TLS, such as https://127.0.0.1:4290. That shows a console
+// that answers; what it knows of the ledger its pages tell. The error wraps ErrUnwell.
+func AskConsole(ctx context.Context, base string, roots *x509.CertPool) error {
+	status, body, err := askHTTP(ctx, roots, http.MethodGet, base, "/api/v1/about", "")
+	if err == nil {
+		err = isConsole(status, body)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: the console: %w", ErrUnwell, err)
+	}
+	return nil
+}
+
+func isConsole(status int, body []byte) error {
+	var about struct{ Version string }
+	if err := json.Unmarshal(body, &about); err != nil {
+		return fmt.Errorf("status %d, and not the JSON of a console: %w", status, err)
+	}
+	if status != http.StatusOK || about.Version == "" {
+		return fmt.Errorf("status %d, version %q: no console answers so", status, about.Version)
+	}
+	return nil
+}
+
+// askHTTP asks once; over TLS if there are roots.
+func askHTTP(ctx context.Context, roots *x509.CertPool, method, base, path, body string) (status int, answer []byte, err error) {
+	scheme := "http"
+	if roots != nil {
+		scheme = "https"
+	}
+	if err := onLoopback(base, scheme); err != nil {
 		return 0, nil, err
 	}
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(base, "/")+path, strings.NewReader(body))
 	if err != nil {
 		return 0, nil, err
 	}
-	resp, err := healthClient.Do(req)
+	resp, err := healthClient(roots).Do(req)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -88,14 +124,14 @@ func askHTTP(ctx context.Context, method, base, path, body string) (status int, 
 
 // onLoopback demands an address of this machine: another machine's health says
 // nothing about the part that runs here.
-func onLoopback(base string) error {
+func onLoopback(base, scheme string) error {
 	u, err := url.Parse(base)
 	if err != nil {
 		return fmt.Errorf("%q is no address: %w", base, err)
 	}
 	ip := net.ParseIP(u.Hostname())
-	if u.Scheme != "http" || ip == nil || !ip.IsLoopback() || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
-		return errors.New("its address must be one of this machine, such as http://127.0.0.1:8222")
+	if u.Scheme != scheme || ip == nil || !ip.IsLoopback() || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
+		return fmt.Errorf("its address must be one of this machine, such as %s://127.0.0.1:8222", scheme)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package zone_test
 
 import (
+	"crypto/x509"
 	"errors"
 	"io"
 	"log/slog"
@@ -74,6 +75,40 @@ func TestAskOnlyHere(t *testing.T) {
 		}
 		if err := zone.AskWitness(t.Context(), base); !errors.Is(err, zone.ErrUnwell) {
 			t.Errorf("witness %q: %v", base, err)
+		}
+		if err := zone.AskConsole(t.Context(), base, nil); !errors.Is(err, zone.ErrUnwell) {
+			t.Errorf("console %q: %v", base, err)
+		}
+	}
+}
+
+func TestAskConsole(t *testing.T) {
+	about := replies(200, `{"trust_domain":"","zone":"","ledger":"","version":"v1","surfaces":[],"user":"","role":"","how":""}`)
+	if err := zone.AskConsole(t.Context(), answering(t, about), nil); err != nil {
+		t.Error(err)
+	}
+	secure := httptest.NewTLSServer(about)
+	t.Cleanup(secure.Close)
+	roots := x509.NewCertPool()
+	roots.AddCert(secure.Certificate())
+	if err := zone.AskConsole(t.Context(), secure.URL, roots); err != nil {
+		t.Errorf("over TLS: %v", err)
+	}
+	for what, roots := range map[string]*x509.CertPool{"over TLS, of an authority that nobody named": nil, "over TLS, of a foreign authority": x509.NewCertPool()} {
+		if err := zone.AskConsole(t.Context(), secure.URL, roots); !errors.Is(err, zone.ErrUnwell) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := zone.AskConsole(t.Context(), answering(t, about), roots); !errors.Is(err, zone.ErrUnwell) {
+		t.Errorf("without the TLS that is asked for: %v", err)
+	}
+	for what, answer := range map[string]http.HandlerFunc{
+		"one that fails":           replies(500, `{"version":"v1"}`),
+		"something else with JSON": replies(200, `{"status":"ok"}`),
+		"a page":                   replies(200, "<title>Portcullis</title>"),
+	} {
+		if err := zone.AskConsole(t.Context(), answering(t, answer), nil); !errors.Is(err, zone.ErrUnwell) {
+			t.Errorf("%s: %v", what, err)
 		}
 	}
 }

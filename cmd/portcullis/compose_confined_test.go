@@ -85,7 +85,9 @@ func (c *composed) confinement(service string, is inspected) {
 	}
 	for port, bound := range is.NetworkSettings.Ports {
 		for _, b := range bound {
-			if b.HostIP != "127.0.0.1" || !strings.HasPrefix(service, "broker-") || port != "4222/tcp" {
+			broker := strings.HasPrefix(service, "broker-") && port == "4222/tcp"
+			console := service == "console" && port == "4290/tcp"
+			if b.HostIP != "127.0.0.1" || !broker && !console {
 				c.t.Errorf("%s publishes %s at %s", service, port, b.HostIP)
 			}
 		}
@@ -102,19 +104,24 @@ func networks(is inspected) (all []string) {
 // keyFiles are the names of files that hold keys.
 var keyFiles = []string{"*.key", "*.nk", "signing.pem", "log.keys", "*.secret", "ed25519*"}
 
-// secrets demands that the keys below a folder are the service's own.
+// secrets demands that the keys below a folder are the service's own. The console's
+// are for TLS and for a broker: none of them signs.
 func (c *composed) secrets(service, source string) {
 	role, name, _ := strings.Cut(service, "-")
-	own := map[string]string{
-		"broker":  filepath.Join(c.zone, service, "server-"+name+".key"),
-		"witness": filepath.Join(c.zone, service) + "/",
+	own := map[string][]string{
+		"broker":  {filepath.Join(c.zone, service, "server-"+name+".key")},
+		"witness": {filepath.Join(c.zone, service) + "/"},
+		"console": {filepath.Join(c.zone, service, "tls", "console.key"), filepath.Join(c.zone, service, "governors", "g1", "nats.nk")},
 	}[role]
-	if own == "" {
-		own = filepath.Join(c.zone, service, "participants", role, name) + "/"
+	if own == nil {
+		own = []string{filepath.Join(c.zone, service, "participants", role, name) + "/"}
+	}
+	isOwn := func(path string) bool {
+		return slices.ContainsFunc(own, func(prefix string) bool { return strings.HasPrefix(path, prefix) })
 	}
 	must(c.t, filepath.WalkDir(source, func(path string, _ fs.DirEntry, err error) error {
 		for _, pattern := range keyFiles {
-			if hit, _ := filepath.Match(pattern, filepath.Base(path)); hit && !strings.HasPrefix(path, own) {
+			if hit, _ := filepath.Match(pattern, filepath.Base(path)); hit && !isOwn(path) {
 				c.t.Errorf("%s sees %s", service, path)
 			}
 		}

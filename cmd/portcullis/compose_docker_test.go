@@ -3,6 +3,8 @@
 package main
 
 import (
+	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -18,6 +20,7 @@ func TestCompose(t *testing.T) {
 	t.Run("confined", c.as((*composed).confined))
 	t.Run("acts", c.as((*composed).acts))
 	t.Run("evidence", c.as((*composed).evidence))
+	t.Run("looked at", c.as((*composed).lookedAt))
 	t.Run("without one of each", c.as((*composed).withoutOne))
 	t.Run("without a quorum of enforcers", c.as((*composed).withoutQuorum))
 	t.Run("without a quorum of brokers", c.as((*composed).withoutBrokers))
@@ -85,6 +88,55 @@ func (c *composed) evidence() {
 	if exit != exitDone || !strings.HasPrefix(out, "clean") {
 		c.t.Errorf("audit: exit %d: %s", exit, out)
 	}
+}
+
+// lookedAt: the console shows how the zone stands to who has the certificate, carries what
+// a governor has signed elsewhere, and shows nobody else anything.
+func (c *composed) lookedAt() {
+	const look, carry = "/api/v1/status", "/api/v1/governance/records"
+	if out := c.console(look); !strings.HasSuffix(out, " 401") {
+		c.t.Errorf("without a certificate: %s", out)
+	}
+	agent := c.certificate("authority/participants/agent/scout/svid")
+	if out := c.console(look, agent...); !strings.HasSuffix(out, " 401") && !strings.HasSuffix(out, " 403") {
+		c.t.Errorf("with an agent's certificate: %s", out)
+	}
+	person := c.certificate("people/ops")
+	c.until("the console shows an armed zone", func() (string, bool) {
+		c.settle()
+		out := c.console(look, person...)
+		return out, strings.HasSuffix(out, " 200") && strings.Contains(out, `"armed":true`)
+	})
+	signed, body := filepath.Join(c.t.TempDir(), "halt"), filepath.Join(c.t.TempDir(), "body")
+	if out, exit := c.portcullis("halt", "--reason", "carried by the console", "--out", signed); exit != exitDone {
+		c.t.Fatalf("signing a halt: exit %d: %s", exit, out)
+	}
+	text, err := os.ReadFile(signed)
+	must(c.t, err)
+	must(c.t, os.WriteFile(body, fmt.Appendf(nil, `{"envelope":%q}`, strings.TrimSpace(string(text))), 0o600))
+	c.until("the console has carried it", func() (string, bool) {
+		out := c.console(carry, append(person, "--header", "Content-Type: application/json", "--data-binary", "@"+body)...)
+		return out, strings.HasSuffix(out, " 200")
+	})
+	c.until("it is in force", func() (string, bool) {
+		out, _ := c.portcullis("status")
+		return out, strings.Contains(out, "carried by the console")
+	})
+	c.goesOn("a halt that the console carried")
+}
+
+// certificate is what makes curl show a certificate of the zone's folder.
+func (c *composed) certificate(path string) []string {
+	path = filepath.Join(c.zone, path)
+	return []string{"--cert", path + ".pem", "--key", path + ".key"}
+}
+
+// console asks the console on the host, and is its answer, a blank, and the status.
+func (c *composed) console(path string, flags ...string) string {
+	c.t.Helper()
+	ask := []string{"enter", c.engine, "curl", "--silent", "--show-error", "--write-out", " %{http_code}", "--cacert", filepath.Join(c.zone, "tls", "ca.pem")}
+	out, _ := c.run("deploy/docker-engine.sh", append(append(ask, flags...), "https://localhost:4290"+path)...)
+	return out
 }
 
 // withoutOne: of each kind of which there are several one is lost, and it goes on.

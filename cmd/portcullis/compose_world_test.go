@@ -36,7 +36,7 @@ const (
 // composeServices are the containers of docker-compose.yml.
 var composeServices = []string{
 	"broker-1", "broker-2", "broker-3", "enforcer-e1", "enforcer-e2", "enforcer-e3", "executor-x1", "executor-x2",
-	"sentinel-s1", "recorder-r1", "witness-w1",
+	"sentinel-s1", "recorder-r1", "witness-w1", "console",
 }
 
 // newComposed builds the image, makes a zone and starts it, as docs/deploy.md
@@ -61,6 +61,7 @@ func newComposed(t *testing.T) *composed {
 	c.must("deploy/docker-engine.sh", "start", c.engine)
 	c.must("docker", "build", "--file", "Dockerfile", "--tag", "portcullis:local", filepath.Dir(binary))
 	c.must("deploy/compose/setup.sh", c.zone)
+	c.must("deploy/compose/setup.sh", c.zone) // it changes nothing
 	c.compose("up", "-d")
 	c.must("deploy/docker-engine.sh", "enter", c.engine, "deploy/compose/found.sh", c.zone)
 	return c
@@ -141,6 +142,8 @@ func (c *composed) health(service string) (out string, exit int) {
 		check = []string{"--broker", "http://127.0.0.1:8222"}
 	case strings.HasPrefix(service, "witness-"):
 		check = []string{"--witness", "http://127.0.0.1:7380"}
+	case service == "console":
+		check = []string{"--console", "https://127.0.0.1:4290", "--tls-ca", "/data/tls/ca.pem"}
 	}
 	return c.run("docker", append([]string{"exec", container(service), "/portcullis", "health"}, check...)...)
 }

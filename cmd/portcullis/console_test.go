@@ -41,6 +41,9 @@ func TestConsole(t *testing.T) {
 	up := serve(t, data, "up", "--console", noConsole)
 	url := serve(t, data, "console", "--listen", "127.0.0.1:0").URL
 
+	if out, stderr, exit := cli(t, "health", "--console", url); exit != exitDone {
+		t.Errorf("its health: exit %d: %s%s", exit, out, stderr)
+	}
 	if status, body := fetch(t, url+"/", ""); status != http.StatusOK || !strings.Contains(body, "<title>Portcullis</title>") {
 		t.Errorf("the page: %d %s", status, body)
 	}

@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
+	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -10,7 +13,10 @@ import (
 )
 
 // healthFlags say what is asked for its health.
-type healthFlags struct{ part, broker, witness string }
+type healthFlags struct {
+	part, broker, witness, console string
+	authority                      string // file
+}
 
 func newHealthCommand(g *globals) *cobra.Command {
 	var flags healthFlags
@@ -25,21 +31,26 @@ func newHealthCommand(g *globals) *cobra.Command {
   --broker URL    a NATS server by its monitoring address: it takes clients, JetStream
                   runs, and every stream that it holds is up with its leader
   --witness URL   a witness: it judges what it is shown
+  --console URL   a console: it answers; what it knows of the ledger its pages tell.
+                  If it serves TLS, --tls-ca has the authority of its certificate
 
 No answer, a late one and one that is not understood are no health. It takes 7 s at
 most. It needs no data folder and no key.
 
 Exit code 0: it could act; 9: it could not, or cannot be seen to.
 
-JSON: {"able":true,"role","name","position"}; of brokers and witnesses only "able" and "role"`,
+JSON: {"able":true,"role","name","position"}; of brokers, witnesses and consoles only "able" and "role"`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return g.health(c.Context(), flags) },
 	}
 	c.Flags().StringVar(&flags.part, "part", "", "socket of a part")
 	c.Flags().StringVar(&flags.broker, "broker", "", "monitoring address of a NATS server, such as http://127.0.0.1:8222")
 	c.Flags().StringVar(&flags.witness, "witness", "", "address of a witness, such as http://127.0.0.1:7380")
-	c.MarkFlagsOneRequired("part", "broker", "witness")
-	c.MarkFlagsMutuallyExclusive("part", "broker", "witness")
+	c.Flags().StringVar(&flags.console, "console", "", "address of a console, such as http://127.0.0.1:4290")
+	c.Flags().StringVar(&flags.authority, "tls-ca", "", "ask the console over TLS; its certificate is of this authority, in PEM")
+	whom := []string{"part", "broker", "witness", "console"}
+	c.MarkFlagsOneRequired(whom...)
+	c.MarkFlagsMutuallyExclusive(whom...)
 	return c
 }
 
@@ -55,9 +66,25 @@ func (g *globals) health(ctx context.Context, flags healthFlags) error {
 		return g.healthOf("broker", zone.AskBroker(ctx, flags.broker))
 	case flags.witness != "":
 		return g.healthOf("witness", zone.AskWitness(ctx, flags.witness))
+	case flags.console != "":
+		return g.healthOfConsole(ctx, flags)
 	default:
-		return usage(errors.New("an empty name names nobody; give --part, --broker or --witness what it asks for"))
+		return usage(errors.New("an empty name names nobody; give --part, --broker, --witness or --console what it asks for"))
 	}
+}
+
+func (g *globals) healthOfConsole(ctx context.Context, flags healthFlags) error {
+	var roots *x509.CertPool // none: no TLS
+	if flags.authority != "" {
+		text, err := os.ReadFile(flags.authority)
+		if err != nil {
+			return fmt.Errorf("--tls-ca: %w", err)
+		}
+		if roots, err = authoritiesIn(text); err != nil {
+			return usage(fmt.Errorf("--tls-ca: %s %w", flags.authority, err))
+		}
+	}
+	return g.healthOf("console", zone.AskConsole(ctx, flags.console, roots))
 }
 
 func (g *globals) healthOf(role string, err error) error {

@@ -57,11 +57,20 @@ func (f *tlsFiles) config(clients tls.ClientAuthType) (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	config.ClientAuth, config.ClientCAs = clients, x509.NewCertPool()
-	if !config.ClientCAs.AppendCertsFromPEM(authorities) {
-		return nil, fmt.Errorf("--client-ca: %s has no certificate in PEM", f.clientCA)
+	config.ClientAuth = clients
+	if config.ClientCAs, err = authoritiesIn(authorities); err != nil {
+		return nil, fmt.Errorf("--client-ca: %s %w", f.clientCA, err)
 	}
 	return config, nil
+}
+
+// authoritiesIn reads certificates in PEM.
+func authoritiesIn(text []byte) (*x509.CertPool, error) {
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, errors.New("has no certificate in PEM")
+	}
+	return pool, nil
 }
 
 // authorities is the file of those who vouch for clients.

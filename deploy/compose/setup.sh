@@ -5,7 +5,8 @@
 #   deploy/compose/setup.sh [ZONE]      ZONE: a folder, deploy/compose/zone unless told otherwise
 #
 #   ZONE/authority    the data folder with the keys of governors, issuer and operator; no container sees it
-#   ZONE/tls          the brokers' certificate authority and certificates
+#   ZONE/tls          certificates of brokers and console, and their authority
+#   ZONE/people       a certificate for a browser, by which the console knows who looks
 #   ZONE/files        what the file tool acts upon; executors share it
 #   ZONE/<container>  one folder each, mounted by docker-compose.yml
 #   ZONE/compose.env  for docker-compose --env-file
@@ -20,6 +21,8 @@ portcullis=${PORTCULLIS:-bin/portcullis}
 zone=${1:-deploy/compose/zone}
 enforcers=(e1 e2 e3)
 executors=(x1 x2)
+governor=g1 # over whose connection the console carries what governors have signed
+person=ops  # whose certificate opens the console
 
 fail() {
   echo "setup: $*" >&2
@@ -49,12 +52,18 @@ replace() {
   mv -f "$2.new" "$2"
 }
 
-# part ROLE NAME: the data folder of one participant. Records are public among participants; keys are its own only.
-part() {
-  local role=$1 name=$2 to=$zone/$1-$2 file
+# public FOLDER: a data folder with what everybody may know.
+public() {
+  local to=$1 file
   replace "$authority/fabric.json" "$to/fabric.json"
   replace "$authority/broker-ca.pem" "$to/broker-ca.pem"
   for file in "$authority"/records/*.binpb; do replace "$file" "$to/records/${file##*/}"; done
+}
+
+# part ROLE NAME: the data folder of one participant. Records are public among participants; keys are its own only.
+part() {
+  local role=$1 name=$2 to=$zone/$1-$2 file
+  public "$to"
   for file in "$authority/participants/$role/$name"/*; do
     [[ ! -f $file ]] || replace "$file" "$to/participants/$role/$name/${file##*/}"
   done
@@ -77,10 +86,33 @@ broker() {
   mv -f "$to/broker.conf.new" "$to/broker.conf"
 }
 
+# console: the folder of what people look at. It has a governor's key to the broker, and no key that signs.
+console() {
+  local to=$zone/console file
+  public "$to"
+  for file in nats.nk nats.pub; do replace "$authority/governors/$governor/$file" "$to/governors/$governor/$file"; done
+  replace "$zone/tls/ca.pem" "$to/tls/ca.pem"
+  replace "$zone/tls/server-4.pem" "$to/tls/console.pem"
+  replace "$zone/tls/server-4.key" "$to/tls/console.key"
+  replace "$authority/issuer/ca.pem" "$to/tls/people.pem"
+}
+
+# person: who looks at the console is an auditor; what a browser needs of that is in ZONE/people.
+person() {
+  local from=$authority/participants/auditor/$person to=$zone/people
+  if [[ ! -d $from ]]; then "$portcullis" enroll auditor "$person" --data "$authority" >/dev/null; fi
+  replace "$from/svid.pem" "$to/$person.pem"
+  replace "$from/svid.key" "$to/$person.key"
+}
+
 # witness NAME: makes its keys where they will be used, makes it known, and tells it what it is to follow.
 witness() {
   local name=$1 to=$zone/witness-$1 verifier line origin keys logs=() all
-  verifier=$("$portcullis" witness keygen --dir "$to" --name "portcullis.local/$name" | head -n 1)
+  if [[ ! -s $to/verifier ]]; then
+    verifier=$("$portcullis" witness keygen --dir "$to" --name "portcullis.local/$name")
+    printf '%s\n' "$verifier" >"$to/verifier"
+  fi
+  verifier=$(<"$to/verifier")
   while IFS= read -r line; do
     [[ $line == "  "*"="* ]] || continue
     line=${line#  }
@@ -94,13 +126,15 @@ witness() {
   mv -f "$to/logs.json.new" "$to/logs.json"
 }
 
-"$portcullis" broker tls --out "$zone/tls" "${hosts[@]}" >/dev/null
+"$portcullis" broker tls --out "$zone/tls" "${hosts[@]}" --host console >/dev/null
 "$portcullis" init --data "$authority" --servers "$(IFS=, && echo "${urls[*]}")" --replicas 3 --tls-ca "$zone/tls/ca.pem" \
   --enforcers ${#enforcers[@]} --k 2 --executors ${#executors[@]} >/dev/null
 witness w1
+person
 
 for n in 1 2 3; do broker "$n"; done
 for name in "${enforcers[@]}"; do part enforcer "$name"; done
+console
 part sentinel s1
 part recorder r1
 mkdir -p "$zone/recorder-r1/recorder"
@@ -115,7 +149,7 @@ done
 if [[ ! -d $zone/files ]]; then cp -r "$authority/files" "$zone/files"; fi
 
 for n in 1 2 3; do chown -R "$uid:$gid" "$zone/broker-$n"; done
-chown -R "$uid:$gid" "$zone"/{enforcer,executor,sentinel,recorder,witness}-* "$zone/files"
+chown -R "$uid:$gid" "$zone"/{enforcer,executor,sentinel,recorder,witness}-* "$zone/console" "$zone/files"
 # Folders of keys are their user's alone; the way to them must be open to that user.
 if [[ $(id -u) == 0 ]]; then chmod 711 "$zone"; fi
 

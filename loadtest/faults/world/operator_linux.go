@@ -39,7 +39,7 @@ func (w *World) operate(b *Broker) (*operator, error) {
 		return nil, fmt.Errorf("world: %w", err)
 	}
 	defer key.Wipe()
-	conn, err := (&net.Dialer{Timeout: operatorPatience}).DialContext(w.t.Context(), "tcp", strings.TrimPrefix(brokerURL(b.Host), "nats://"))
+	conn, err := (&net.Dialer{Timeout: operatorPatience}).DialContext(context.WithoutCancel(w.t.Context()), "tcp", strings.TrimPrefix(brokerURL(b.Host), "nats://"))
 	if err != nil {
 		return nil, fmt.Errorf("world: %w", err)
 	}
@@ -121,6 +121,20 @@ func (w *World) ask(subject string, answer any) error {
 		}
 	}
 	return err
+}
+
+// told is what a broker, or whoever answers it, says of a stream when all is over.
+func (w *World) told(b *Broker, stream string) string {
+	if !b.Running() {
+		return b.server() + " does not run"
+	}
+	p, err := w.operate(b)
+	if err != nil {
+		return fmt.Sprintf("%s: %v", b.server(), err)
+	}
+	var info json.RawMessage
+	err = errors.Join(p.request("$JS.API.STREAM.INFO."+stream, &info), p.conn.Close())
+	return fmt.Sprintf("%s on %s: %s %v", b.server(), stream, info, err)
 }
 
 // ledgerStream is the name of the stream that holds the ledger.

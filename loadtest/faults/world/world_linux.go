@@ -135,7 +135,7 @@ func (w *World) Try(arguments ...string) (string, error) {
 	return string(out), err
 }
 
-// tellOnFailure shows the ends of all logs.
+// tellOnFailure shows the ends of all logs, and then who leads which stream.
 func (w *World) tellOnFailure() {
 	if !w.t.Failed() {
 		return
@@ -152,5 +152,10 @@ func (w *World) tellOnFailure() {
 	}
 	for _, p := range w.parts {
 		tell(p.Process)
+	}
+	for _, b := range w.Brokers {
+		for _, stream := range []streams.Stream{streams.Ledger, streams.Heartbeats, streams.Checkpoints} {
+			w.t.Log(w.told(b, stream.Name(w.Fabric.Zone)))
+		}
 	}
 }
