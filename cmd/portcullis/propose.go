@@ -24,6 +24,7 @@ import (
 type proposeFlags struct {
 	as, tool, resource string
 	arguments          argumentFlags
+	parents            []string
 	timeout            time.Duration
 	seal               string // id of a sealing key; "" for arguments in the clear
 	evaluate           bool
@@ -44,6 +45,11 @@ limits, and nobody is asked to approve.
 With --seal the arguments go sealed to a key of the release: enforcers and
 executors read them, the ledger keeps them until the key is erased.
 
+With --parent, once for each, it names intents that led to this one, of any agent: see
+portcullis lineage. INTENT is a whole digest, as propose --json tells it; or the
+beginning of one (4 digits or more), an id, or the position of anything about it, which
+are looked up on the ledger by whoever of the data folder may read it.
+
 JSON: {"verdict":"ALLOW"|"DENY"|"","status":"EXECUTED"|…|"","intent","intent_at","decided_at","claim","outcome_at","reasons":[…],
 "policies":[…],"explanation","result"}; fields that do not apply are left out; positions are "sequence.index".`,
 		Args: cobra.NoArgs,
@@ -55,6 +61,7 @@ JSON: {"verdict":"ALLOW"|"DENY"|"","status":"EXECUTED"|…|"","intent","intent_a
 	c.Flags().DurationVar(&flags.timeout, "timeout", 10*time.Second, "from now to the deadline")
 	c.Flags().StringVar(&flags.seal, "seal", "", "seal the arguments to this key of the release (portcullis keys sealing)")
 	c.Flags().BoolVar(&flags.evaluate, "evaluate", false, "ask for the verdict only: nothing is done")
+	c.Flags().StringArrayVar(&flags.parents, "parent", nil, "an `INTENT` that led to this one; repeatable")
 	flags.arguments.register(c)
 	required(c, "as", "tool", "resource")
 	return c
@@ -92,12 +99,16 @@ func (g *globals) propose(ctx context.Context, flags *proposeFlags) error {
 	if err != nil {
 		return err
 	}
+	parents, err := g.parents(ctx, flags.parents)
+	if err != nil {
+		return err
+	}
 	a, done, err := g.openAgent(ctx, f, flags.as, log)
 	if err != nil {
 		return err
 	}
 	defer done()
-	request := agent.Request{Tool: flags.tool, Resource: flags.resource, Arguments: arguments, Timeout: flags.timeout, Seal: seal, Pending: g.pending}
+	request := agent.Request{Tool: flags.tool, Resource: flags.resource, Arguments: arguments, Parents: parents, Timeout: flags.timeout, Seal: seal, Pending: g.pending}
 	if flags.evaluate {
 		e, err := a.Evaluate(ctx, request, int(release.Proto.GetDecisionThreshold()))
 		return g.evaluated(e, err)

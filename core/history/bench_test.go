@@ -131,6 +131,8 @@ func BenchmarkHistory(b *testing.B) {
 		"search/agent":    {Filter: history.Filter{Agent: alice}, Newest: true},
 		"search/resource": {Filter: history.Filter{Resource: "file-77"}},
 		"search/state":    {Filter: history.Filter{State: history.StateDenied}},
+		"search/all done": {Filter: history.Filter{State: history.StateExecuted}, Newest: true},
+		"search/verdict":  {Filter: history.Filter{Verdict: "ALLOW"}, Newest: true},
 	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {

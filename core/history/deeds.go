@@ -59,7 +59,7 @@ func (h *History) indexDecision(ordinal uint32, d decision, said *pb.Decision) {
 		h.index.reason(ordinal, schemas.ReasonCode(r))
 	}
 	if d.quorum {
-		h.index.verdict(ordinal, d.allow)
+		h.index.verdict(ordinal, h.nodes[ordinal].decided().allow)
 	}
 }
 

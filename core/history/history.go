@@ -64,6 +64,7 @@ type History struct {
 	byStart  map[[2]byte][]uint32 // vertices, by how their digests begin
 	spans    []span               // of the records that are about intents, ascending
 	index    index
+	due      dueHeap
 
 	governed  []governed
 	versions  map[trust.Digest]uint64 // of releases
@@ -131,6 +132,7 @@ func (h *History) Step(f *ledger.Fold, rec ledger.Record, a Ahead) error {
 		// not undecided. It is void either way.
 		h.book.Expire(f.LogTime().Add(-release.Bounds.MaxDeadline))
 	}
+	h.pass()
 	h.take(f, rec, a)
 	return nil
 }

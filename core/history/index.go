@@ -14,7 +14,8 @@ type index struct {
 	tools    map[uint32]*[]uint32
 	releases map[trust.Digest]*[]uint32
 	reasons  map[string]*[]uint32
-	verdicts map[bool]*[]uint32 // of a quorum, in any round
+	verdicts map[bool]*[]uint32   // ALLOW, of the newest quorum
+	states   map[uint32]*[]uint32 // by the text of the state that a node is filed under
 	whose    map[uint32]*[]uint32
 	keys     map[trust.KeyID]*[]uint32
 
@@ -26,7 +27,7 @@ type sessionKey struct{ agent, session uint32 }
 func newIndex() index {
 	return index{
 		agents: map[uint32]*[]uint32{}, sessions: map[sessionKey]*[]uint32{}, tools: map[uint32]*[]uint32{},
-		releases: map[trust.Digest]*[]uint32{}, reasons: map[string]*[]uint32{}, verdicts: map[bool]*[]uint32{},
+		releases: map[trust.Digest]*[]uint32{}, reasons: map[string]*[]uint32{}, verdicts: map[bool]*[]uint32{}, states: map[uint32]*[]uint32{},
 		whose: map[uint32]*[]uint32{}, keys: map[trust.KeyID]*[]uint32{},
 	}
 }
@@ -76,4 +77,7 @@ func (x *index) release(ordinal uint32, d trust.Digest) { enter(x.releases, d, o
 
 func (x *index) reason(ordinal uint32, code string) { enter(x.reasons, code, ordinal) }
 
-func (x *index) verdict(ordinal uint32, allow bool) { enter(x.verdicts, allow, ordinal) }
+func (x *index) verdict(ordinal uint32, allow bool) {
+	leave(x.verdicts, !allow, ordinal)
+	enter(x.verdicts, allow, ordinal)
+}

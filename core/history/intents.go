@@ -1,6 +1,7 @@
 package history
 
 import (
+	"container/heap"
 	"strings"
 
 	"github.com/portcullis-dev/portcullis/core/ledger"
@@ -42,6 +43,9 @@ func (h *History) takeIntent(f *ledger.Fold, rec ledger.Record, at ledger.Positi
 	}
 	h.nodes = append(h.nodes, n)
 	h.index.intent(ordinal, &n)
+	if n.deadline > nanos(h.logTime) {
+		heap.Push(&h.due, due{n.deadline, ordinal})
+	}
 	h.touched(ordinal, n.signer)
 	if n.defect != 0 {
 		h.index.reason(ordinal, schemas.ReasonCode(n.defect))
@@ -102,6 +106,7 @@ func (h *History) readLink(f *ledger.Fold, raw []byte) (delegation, bool) {
 // being taken.
 func (h *History) touched(ordinal, by uint32) {
 	h.widen(ordinal)
+	h.file(ordinal)
 	s := h.signers.at(by)
 	h.index.signed(ordinal, h.number(s.identity), s.key)
 }

@@ -38,6 +38,7 @@ type node struct {
 	action     uint32 // text
 	resource   uint32 // text
 	sealed     uint32 // text: the key that arguments are sealed to
+	filed      uint32 // text: the state that it is listed under
 	defect     pb.Reason
 	parents    []uint32 // vertices
 	delegation []delegation

@@ -26,7 +26,7 @@ func play(t *rapid.T) *world {
 	claims := map[int]ledger.Position{}
 	some := func() int { return rapid.IntRange(0, len(w.asked)-1).Draw(t, "which") }
 	for range rapid.IntRange(1, 25).Draw(t, "moves") {
-		move := rapid.IntRange(0, 9).Draw(t, "move")
+		move := rapid.IntRange(0, 10).Draw(t, "move")
 		if len(w.asked) == 0 {
 			move = 0
 		}
@@ -48,10 +48,17 @@ func play(t *rapid.T) *world {
 			r := w.asked[some()]
 			w.append(schemas.KindIntent, r.by, members()[r.by].List(schemas.KindIntent, w.zone.Ledger, r.item))
 		case 8:
-			w.now = w.now.Add(rapid.SampledFrom([]time.Duration{time.Millisecond, 3 * time.Second}).Draw(t, "wait"))
+			w.now = w.now.Add(rapid.SampledFrom([]time.Duration{time.Millisecond, 998 * time.Millisecond, 3 * time.Second}).Draw(t, "wait"))
 			w.pulse()
 		case 9:
 			w.release()
+		case 10: // one that goes all the way
+			r := w.one("alice", in("side"))
+			w.decide("e1", "e2")
+			claims[len(w.asked)-1] = w.claim(r, "x1")
+			if rapid.Bool().Draw(t, "ends") {
+				w.report(r, claims[len(w.asked)-1], "x1", rapid.SampledFrom([]pb.Status{pb.Status_STATUS_EXECUTED, pb.Status_STATUS_FAILED}).Draw(t, "end"))
+			}
 		}
 	}
 	if rapid.Bool().Draw(t, "future comes") {
@@ -331,4 +338,57 @@ func TestHistoryIsOfItsPrefix(t *testing.T) {
 			t.Fatalf("%+v, with keys %+v", h.Counts(), w.history.Counts())
 		}
 	})
+}
+
+// TestStatesAreFiledAtEachPosition: wherever a history stands, what it lists under a
+// state or a verdict is what each intent tells of itself there.
+func TestStatesAreFiledAtEachPosition(t *testing.T) {
+	seen := map[string]bool{}
+	rapid.Check(t, func(t *rapid.T) {
+		w := play(t)
+		fold, h := ledger.NewFold(w.zone.Ledger, nil), history.New(history.Config{})
+		parser := ledger.Parser{Zone: trusttest.ZoneName}
+		found := func(f history.Filter) []history.Intent {
+			page, err := h.Search(history.Query{Filter: f, Limit: history.MaxPage})
+			if err != nil || page.Total != len(page.Intents) {
+				t.Fatalf("%+v: %d of %d: %v", f, len(page.Intents), page.Total, err)
+			}
+			return page.Intents
+		}
+		for _, raw := range w.raws {
+			parsed := parser.Parse(raw)
+			rec, _ := fold.Step(parsed)
+			if err := h.Step(fold, rec, history.Read(parsed)); err != nil {
+				t.Fatal(err)
+			}
+			all, agent := found(history.Filter{}), rapid.SampledFrom([]string{"", spiffe("alice")}).Draw(t, "agent")
+			for _, f := range filings(agent) {
+				var got, want []string
+				for _, in := range all {
+					if scanned(f, in) {
+						want, seen[string(f.State)+f.Verdict] = append(want, in.Position), true
+					}
+				}
+				for _, in := range found(f) {
+					got = append(got, in.Position)
+				}
+				if !slices.Equal(got, want) {
+					t.Fatalf("position %d, %+v: got %v, want %v", raw.Seq, f, got, want)
+				}
+			}
+		}
+	})
+	for _, state := range []string{"open", "waiting", "allowed", "claimed", "executed", "failed", "denied", "expired", "ALLOW", "DENY"} {
+		if !seen[state] {
+			t.Errorf("no ledger had an intent that was %s", state)
+		}
+	}
+}
+
+// filings are filters by each state and by each verdict.
+func filings(agent string) (all []history.Filter) {
+	for _, state := range history.States() {
+		all = append(all, history.Filter{Agent: agent, State: state})
+	}
+	return append(all, history.Filter{Agent: agent, Verdict: "ALLOW"}, history.Filter{Agent: agent, Verdict: "DENY"})
 }

@@ -168,13 +168,12 @@ func (c candidates) ordinal(i int) int {
 // that is asked for: whatever is on the list is meant then.
 func (f Filter) answered(narrowed bool) bool {
 	asked := 0
-	for _, one := range []bool{f.Resource != "", f.Agent != "" && f.Session == "", f.Session != "", f.Tool != "", f.Release != 0, f.Reason != "", f.Identity != "", !f.Key.IsZero()} {
+	for _, one := range []bool{f.Resource != "", f.Agent != "" && f.Session == "", f.Session != "", f.Tool != "", f.Release != 0, f.Reason != "", f.Identity != "", !f.Key.IsZero(), f.Verdict != "", f.State != ""} {
 		if one {
 			asked++
 		}
 	}
-	listed := asked == 1 && narrowed || asked == 0 && !narrowed
-	return listed && f.Verdict == "" && f.State == ""
+	return asked == 1 && narrowed || asked == 0 && !narrowed
 }
 
 // span is the ordinals that times and positions leave: low <= ordinal < high.
@@ -225,6 +224,9 @@ func (h *History) narrowest(f Filter) (shortest []uint32, narrowed bool) {
 	}
 	if f.Verdict != "" {
 		offer(listed(h.index.verdicts, f.Verdict == allow))
+	}
+	if f.State != "" {
+		offer(listed(h.index.states, number(string(f.State))))
 	}
 	if f.Reason != "" {
 		offer(listed(h.index.reasons, f.Reason))
@@ -277,7 +279,7 @@ func (h *History) releaseDigest(version uint64) trust.Digest {
 // positions, is true of a node.
 func (h *History) means(f Filter, n *node) bool {
 	text := func(want string, number uint32) bool { return want == "" || h.texts.at(number) == want }
-	if !text(f.Agent, n.agent) || !text(f.Session, n.session) || !text(f.Tool, n.tool) || !strings.Contains(h.texts.at(n.resource), f.Resource) {
+	if !text(f.Agent, n.agent) || !text(f.Session, n.session) || !text(f.Tool, n.tool) || !text(string(f.State), n.filed) || !strings.Contains(h.texts.at(n.resource), f.Resource) {
 		return false
 	}
 	if f.Verdict != "" {
@@ -296,6 +298,5 @@ func (h *History) means(f Filter, n *node) bool {
 	return among(f.Release != 0, func() []uint32 { return listed(h.index.releases, h.releaseDigest(f.Release)) }) &&
 		among(f.Reason != "", func() []uint32 { return listed(h.index.reasons, f.Reason) }) &&
 		among(f.Identity != "", func() []uint32 { who, _ := h.texts.find(f.Identity); return listed(h.index.whose, who) }) &&
-		among(!f.Key.IsZero(), func() []uint32 { return listed(h.index.keys, f.Key) }) &&
-		(f.State == "" || h.state(n, nanos(h.logTime)) == f.State)
+		among(!f.Key.IsZero(), func() []uint32 { return listed(h.index.keys, f.Key) })
 }

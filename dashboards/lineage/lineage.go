@@ -81,6 +81,8 @@ func problem(err error, held projection.Held) error {
 	switch {
 	case errors.Is(err, history.ErrNotFound) && held.Reading:
 		return surface.Unable(fmt.Sprintf("it is not among the first %d of %d records; the rest is being read", held.Position, held.Newest))
+	case errors.Is(err, history.ErrNotFound) && held.Full != "":
+		return surface.Unable(fmt.Sprintf("it is not among the first %d of %d records, and the rest is not read: %s", held.Position, held.Newest, held.Full))
 	case errors.Is(err, history.ErrNotFound):
 		return surface.Missing(err.Error())
 	case errors.Is(err, history.ErrQuestion), errors.Is(err, history.ErrAmbiguous):

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/portcullis-dev/portcullis/core/history"
+	"github.com/portcullis-dev/portcullis/dashboards/projection"
 	"github.com/portcullis-dev/portcullis/dashboards/surface"
 	"github.com/portcullis-dev/portcullis/fabric"
 )
@@ -57,6 +59,19 @@ func TestARecordThatCannotBeReadSaysWhy(t *testing.T) {
 		told := &rawRecord{Bytes: data}
 		if told.open(); told.Unread == "" || len(told.Items) != 0 {
 			t.Errorf("%q: %+v", data, told)
+		}
+	}
+}
+
+func TestWhatIsBeingReadIsNotMissing(t *testing.T) {
+	for says, held := range map[string]projection.Held{
+		"the rest is being read":     {Position: 3, Newest: 9, Reading: true},
+		"the rest is not read: full": {Position: 3, Newest: 9, Full: "full"},
+	} {
+		var p *surface.Problem
+		if err := problem(history.ErrNotFound, held); !errors.As(err, &p) || p.Status != http.StatusServiceUnavailable ||
+			!strings.Contains(p.Detail, "the first 3 of 9 records") || !strings.Contains(p.Detail, says) {
+			t.Errorf("%+v: %v", held, err)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package lineage
 import (
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/portcullis-dev/portcullis/core/governance"
 	"github.com/portcullis-dev/portcullis/core/history"
@@ -30,7 +31,9 @@ func (e *Explorer) at(w http.ResponseWriter, r *http.Request) error {
 	var conn *streams.Conn
 	err = e.ledger.Look(r.Context(), func(v *projection.View) error {
 		if conn = v.Conn; !when.IsZero() {
-			at = v.PositionAt(when)
+			if at, err = positionAt(v, when); err != nil {
+				return err
+			}
 		}
 		if at == 0 || at > v.Held.Position {
 			return problem(fmt.Errorf("%w: position %d; the first is 1, and %d is the last that was read", history.ErrNotFound, at, v.Held.Position), v.Held)
@@ -47,6 +50,24 @@ func (e *Explorer) at(w http.ResponseWriter, r *http.Request) error {
 	return e.look(w, r, func(v *projection.View) (map[string]any, error) {
 		return map[string]any{"standing": v.Standing(gov, at)}, nil
 	})
+}
+
+// positionAt is the last position at a time. Outside of what was read there is none.
+func positionAt(v *projection.View, when time.Time) (uint64, error) {
+	first, begun := v.LogTimeAt(1)
+	asked := when.UTC().Format(time.RFC3339Nano)
+	switch {
+	case !begun:
+		return 0, surface.Unable("no record was read yet")
+	case when.Before(first):
+		return 0, surface.Beyond(fmt.Sprintf("%s is before the ledger's first record, whose log time is %s", asked, first.Format(time.RFC3339Nano)), "give that time or a later one")
+	case !when.After(v.Held.LogTime):
+		return v.PositionAt(when), nil
+	case v.Held.Reading || v.Held.Full != "":
+		return 0, problem(fmt.Errorf("%w: no record at %s", history.ErrNotFound, asked), v.Held)
+	default:
+		return 0, surface.Beyond(fmt.Sprintf("%s is after the newest record, whose log time is %s: what stands then nobody knows", asked, v.Held.LogTime.Format(time.RFC3339Nano)), "give that time or an earlier one")
+	}
 }
 
 // governanceAt reads the ledger itself: never while a view is held, which would hold

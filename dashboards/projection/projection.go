@@ -73,7 +73,9 @@ const (
 
 // Projection follows a ledger for those who ask. Safe for concurrent use.
 type Projection struct {
-	cfg Config
+	cfg  Config
+	idle time.Duration
+	read func(*ledger.Parsed) history.Ahead
 
 	mu      sync.Mutex
 	current *following // nil while nobody asks
@@ -81,7 +83,7 @@ type Projection struct {
 }
 
 // New makes one. It connects to nothing yet.
-func New(cfg Config) *Projection { return &Projection{cfg: cfg} }
+func New(cfg Config) *Projection { return &Projection{cfg: cfg, idle: idleAfter, read: history.Read} }
 
 // Close ends following.
 func (p *Projection) Close() {
@@ -203,7 +205,7 @@ func (p *Projection) follow() (*following, error) {
 // watch ends a pass that nobody asks about.
 func (p *Projection) watch(ctx context.Context, f *following) {
 	for {
-		left := idleAfter - time.Since(time.Unix(0, f.asked.Load()))
+		left := p.idle - time.Since(time.Unix(0, f.asked.Load()))
 		if left <= 0 {
 			break
 		}
@@ -236,7 +238,7 @@ func (p *Projection) run(ctx context.Context, f *following) {
 	err = feed.Run(ctx, feed.Config{
 		Conn: conn, Zone: p.cfg.Fabric.Zone, Ledger: p.cfg.Fabric.Ledger, Keys: ledger.NewKeys(),
 		Logger: slog.New(slog.DiscardHandler), Guard: &f.guard, CaughtUp: func() { close(f.caught) },
-	}, history.Read, f.step)
+	}, p.read, f.step)
 	f.over.Store(&ending{fmt.Errorf("following the ledger ended: %w", err), time.Now()})
 }
 

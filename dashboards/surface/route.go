@@ -36,6 +36,14 @@ func Missing(detail string) *Problem {
 	return &Problem{Status: http.StatusNotFound, Title: "there is no such thing", Detail: detail}
 }
 
+// Beyond is a problem of something that is not there, and of where to look instead:
+// status 404.
+func Beyond(detail, mend string) *Problem {
+	p := Missing(detail)
+	p.Mend = mend
+	return p
+}
+
 // Unable is a problem of the console itself, which cannot tell now: status 503.
 func Unable(detail string) *Problem {
 	return &Problem{Status: http.StatusServiceUnavailable, Title: "this cannot be told now", Detail: detail}

@@ -27,3 +27,10 @@ export function time(text: string): string {
 export function nameOf(id: string): string {
   return id.slice(id.lastIndexOf("/") + 1);
 }
+
+/** How far this machine's clock is from UTC at a time: "UTC+05:30". */
+export function offset(when: Date): string {
+  const minutes = -when.getTimezoneOffset();
+  const two = (n: number): string => String(Math.floor(n)).padStart(2, "0");
+  return `UTC${minutes < 0 ? "-" : "+"}${two(Math.abs(minutes) / 60)}:${two(Math.abs(minutes) % 60)}`;
+}
