@@ -13,7 +13,7 @@ import (
 // "tool:NAME", "agent:NAME" or "session:NAME#SESSION", where NAME is an agent of
 // the given trust domain and zone. A tool or agent need not exist: a halt may come first.
 func ParseScope(text, trustDomain, zone string) (*pb.Scope, error) {
-	kind, value, _ := strings.Cut(text, ":")
+	kind, value, named := strings.Cut(text, ":")
 	agent := func(name string) (string, error) {
 		if err := schemas.CheckName(name); err != nil {
 			return "", err
@@ -22,7 +22,7 @@ func ParseScope(text, trustDomain, zone string) (*pb.Scope, error) {
 	}
 	switch kind {
 	case "global", "zone", "drill":
-		if value != "" {
+		if named {
 			return nil, fmt.Errorf("governance: scope %q: %s takes no name", text, kind)
 		}
 		return map[string]*pb.Scope{

@@ -34,6 +34,7 @@ type world struct {
 	url    string
 	role   surface.Role
 	keys   map[string]*trust.SigningKey
+	log    *logged // of the console
 }
 
 func must(t *testing.T, err error) {
@@ -47,7 +48,12 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	f, err := fabric.Create(filepath.Join(t.TempDir(), "data"), fabric.Params{Clock: time.Now, TrustDomain: "example.test", Zone: "home", Governors: 2})
 	must(t, err)
-	w := &world{t: t, fabric: f, role: surface.Operator, keys: map[string]*trust.SigningKey{}}
+	return worldOf(t, f)
+}
+
+func worldOf(t *testing.T, f *fabric.Fabric) *world {
+	t.Helper()
+	w := &world{t: t, fabric: f, role: surface.Operator, keys: map[string]*trust.SigningKey{}, log: &logged{}}
 	log := slog.New(slog.DiscardHandler)
 	z, err := zone.Open(t.Context(), zone.Config{Fabric: f, Logger: log, Port: -1, Handlers: handlers})
 	must(t, err)
@@ -63,11 +69,12 @@ func newWorld(t *testing.T) *world {
 	ready, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	must(t, z.Ready(ready))
-	g := governing.New(governing.Config{Fabric: f, Broker: z.Broker(), Logger: log, Read: func(ctx context.Context) (*streams.Conn, error) {
+	told := slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	g := governing.New(governing.Config{Fabric: f, Broker: z.Broker(), Logger: told, Read: func(ctx context.Context) (*streams.Conn, error) {
 		return zone.ConnectReader(ctx, f, z.Broker(), log)
 	}})
 	t.Cleanup(g.Close)
-	h, err := dashboards.New(dashboards.Config{Access: w, Routes: g.Routes(), Logger: log, About: dashboards.About{Zone: "home"}})
+	h, err := dashboards.New(dashboards.Config{Access: w, Routes: g.Routes(), Logger: told, About: dashboards.About{Zone: "home"}})
 	must(t, err)
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
@@ -183,6 +190,7 @@ func TestNoSigningKeyIsNeeded(t *testing.T) {
 func TestRoles(t *testing.T) {
 	w := newWorld(t)
 	halt := envelope{w.signed(zone.HaltRecord(w.scope("global"), "test"), "g1")}
+	resume := envelope{w.signed(zone.ResumeRecord([]trust.Digest{{1}}, "over"), "g1", "g2")}
 	scope := map[string]string{"scope": "global"}
 	for _, test := range []struct {
 		role   surface.Role
@@ -192,12 +200,20 @@ func TestRoles(t *testing.T) {
 	}{
 		{surface.Anyone, "", nil, http.StatusUnauthorized},
 		{surface.Anyone, "/records", halt, http.StatusUnauthorized},
+		{surface.Anyone, "/records", resume, http.StatusUnauthorized},
+		{surface.Anyone, "/approvals", halt, http.StatusUnauthorized},
 		{surface.Viewer, "", nil, http.StatusOK},
 		{surface.Viewer, "/preview", scope, http.StatusOK},
+		{surface.Viewer, "/approvals", nil, http.StatusOK},
+		{surface.Viewer, "/resume/preview", map[string][]string{"halts": {}}, http.StatusBadRequest}, // may, and it names nothing
 		{surface.Viewer, "/records", halt, http.StatusForbidden},
+		{surface.Viewer, "/records", resume, http.StatusForbidden},
 		{surface.Viewer, "/approvals", halt, http.StatusForbidden},
 		{surface.Approver, "/records", halt, http.StatusForbidden},
+		{surface.Approver, "/records", resume, http.StatusForbidden},
 		{surface.Approver, "/approvals", halt, http.StatusBadRequest}, // may, and it is no approval
+		{surface.Operator, "/approvals", halt, http.StatusBadRequest},
+		{surface.Operator, "/records", resume, http.StatusUnprocessableEntity}, // may, and it lifts nothing
 		{surface.Operator, "/records", halt, http.StatusOK},
 	} {
 		w.role = test.role

@@ -22,7 +22,7 @@ func vectors[T any](t *testing.T, name string, rows []T) {
 	kept, err := os.ReadFile(name)
 	must(t, err)
 	if !bytes.Equal(kept, want) {
-		t.Errorf("%s is not current; run: go test ./sdk/vectors -update, then make sdk-test", name)
+		t.Errorf("%s is not current; run: go test ./sdk/vectors -update, then make sdk-test console-test", name)
 	}
 }
 

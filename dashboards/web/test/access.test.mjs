@@ -1,20 +1,23 @@
 // Who may come in: a login at a provider, by a person in a browser; what the page shows before, during and after.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmod } from "node:fs/promises";
+import { chmod, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { accessible, cli, freePort, open, part, until, visit, zone } from "./harness.mjs";
+import { peopleApprove, transfer } from "./approved.mjs";
 import { provider } from "./provider.mjs";
 
 const client = "console";
 const people = {
   ada: { sub: "1", email: "ada@example.com", email_verified: true, groups: ["ops"] },
   bob: { sub: "2", email: "bob@example.com", email_verified: true, groups: ["staff"] },
+  cas: { sub: "4", email: "cas@example.com", email_verified: true, groups: ["oncall"] },
   eve: { sub: "3", email: "eve@example.com", email_verified: true, groups: ["strangers"] },
 };
 
 let browser, z, issuer, url, certificate;
+let halted = false;
 
 /** Makes keys and certificates: the console's own, and one of a client. */
 function openssl(...args) {
@@ -40,7 +43,7 @@ async function start(...flags) {
   return one;
 }
 
-const oidc = () => ["--oidc-issuer", issuer.url, "--oidc-client-id", client, "--role", "operator=ops", "--role", "viewer=staff"];
+const oidc = () => ["--oidc-issuer", issuer.url, "--oidc-client-id", client, "--role", "operator=ops", "--role", "approver=oncall", "--role", "viewer=staff"];
 
 before(async () => {
   z = await zone();
@@ -125,20 +128,103 @@ test("a viewer is told that they only look", async () => {
   await context.close();
 });
 
-test("a viewer may look at the kill switch, and is told why not to press it", async () => {
-  const { page, context, fine } = await somebody();
-  await comeIn(page, people.bob);
-  await page.getByRole("button", { name: "Kill switch" }).click();
-  const dialog = page.getByRole("dialog", { name: "Kill switch" });
-  await dialog.getByText("this needs the role operator; you are viewer").waitFor();
-  await dialog.getByLabel(/^Reason/).fill("a viewer tries");
-  await dialog.getByLabel(/^Type/).fill("global");
-  assert.ok(await dialog.getByRole("button", { name: "Sign and halt global" }).isDisabled());
-  const sent = await page.evaluate(() => fetch("/api/v1/governance/records", { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" }).then((r) => r.status));
-  assert.equal(sent, 403, "the server takes it from a viewer");
-  await accessible(page);
-  fine();
-  await context.close();
+/** Somebody who has come in, at what is in force. */
+async function governing(who) {
+  const seen = await somebody({}, `${url}/#/governance`);
+  await comeIn(seen.page, who);
+  await seen.page.getByText(who.email).waitFor();
+  await seen.page.goto(`${url}/#/governance`);
+  await seen.page.getByText(/release \d+ is in force/).waitFor();
+  return seen;
+}
+
+const governor = () => join(z.data, "governors", "g1", "signing.pem");
+const alice = (file) => join(z.data, "participants", "approver", "alice", file);
+
+/** The status of handing something in, whatever the page shows. */
+const handIn = (page, what) =>
+  page.evaluate((to) => fetch(to, { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" }).then((r) => r.status), `/api/v1/governance/${what}`);
+
+for (const [role, who] of [["viewer", people.bob], ["approver", people.cas]]) {
+  const why = `this needs the role operator; you are ${role}`;
+
+  test(`the kill switch is closed to whoever is ${role}, and says why`, async () => {
+    const { page, context, fine } = await governing(who);
+    await kill(page).click();
+    const dialog = page.getByRole("dialog", { name: "Kill switch" });
+    await dialog.getByText(why).waitFor();
+    await dialog.getByLabel(/^Reason/).fill(`whoever is ${role} tries`);
+    await dialog.getByLabel(/^Key file/).setInputFiles(governor());
+    await dialog.getByText("governor g1's").waitFor();
+    await dialog.getByLabel(/^Type/).fill("global");
+    const go = dialog.getByRole("button", { name: "Sign and halt global" });
+    assert.ok(await go.isDisabled());
+    assert.equal(await go.evaluate((b) => document.getElementById(b.getAttribute("aria-describedby")).textContent), why);
+    // What somebody else has signed they do not hand in either.
+    const file = join(z.folder, `halt-${role}.txt`);
+    z.cli(["halt", "--reason", "signed elsewhere", "--out", file]);
+    await dialog.getByText("Sign with the command line instead").click();
+    await dialog.getByLabel("What FILE holds").fill(await readFile(file, "utf8"));
+    await dialog.getByText("signed elsewhere").waitFor();
+    const send = dialog.getByRole("button", { name: "Send what was signed" });
+    assert.ok(await send.isDisabled());
+    assert.equal(await send.evaluate((b) => document.getElementById(b.getAttribute("aria-describedby")).textContent), why);
+    assert.equal(await handIn(page, "records"), 403, `the server takes it from whoever is ${role}`);
+    await accessible(page);
+    fine();
+    await context.close();
+  });
+
+  test(`a resume is closed to whoever is ${role}, and says why`, async () => {
+    if (!halted) z.cli(["halt", "--scope", "tool:file-read", "--reason", "to be resumed"]);
+    halted = true;
+    const { page, context, fine } = await governing(who);
+    await page.getByRole("checkbox", { name: /lift tool:file-read/ }).check();
+    await page.getByRole("button", { name: /^Resume 1 of 1/ }).click();
+    const dialog = page.getByRole("dialog", { name: "Resume" });
+    await dialog.getByText(why).waitFor();
+    await dialog.getByLabel(/^Reason/).fill(`whoever is ${role} tries`);
+    await dialog.getByLabel(/^Key file/).setInputFiles(governor());
+    await dialog.getByText("governor g1's").waitFor();
+    await dialog.getByRole("button", { name: "Sign", exact: true }).click();
+    await dialog.getByText("1 of 1 that must have signed").waitFor(); // nothing is missing but the role
+    assert.ok(await dialog.getByRole("button", { name: /^Send: lift/ }).isDisabled());
+    await dialog.getByText(why).waitFor();
+    assert.equal(await handIn(page, "records"), 403, `the server takes it from whoever is ${role}`);
+    await accessible(page);
+    fine();
+    await context.close();
+  });
+}
+
+test("an approval is closed to a viewer, who is told why, and open to an approver", async () => {
+  await peopleApprove(z);
+  const ended = transfer(z, 7, "acme");
+  for (const [who, allowed] of [[people.bob, false], [people.cas, true]]) {
+    const { page, context, fine } = await governing(who);
+    await page.getByRole("region", { name: "Waiting for approval" }).getByRole("button", { name: /^Approve/ }).click();
+    const dialog = page.getByRole("dialog", { name: "Approve" });
+    await dialog.getByLabel(/^Key file/).setInputFiles(alice("signing.pem"));
+    await dialog.getByLabel("Answer as").selectOption("alice");
+    await dialog.getByLabel("svid.pem and svid.key").setInputFiles([alice("svid.pem"), alice("svid.key")]);
+    await dialog.getByRole("region", { name: "What you sign" }).waitFor();
+    const go = dialog.getByRole("button", { name: "Sign and approve" });
+    if (allowed) {
+      await until("an approver may answer", () => go.isEnabled());
+      assert.equal(await handIn(page, "approvals"), 400, "the server asks for more than a role");
+      await go.click();
+      await dialog.getByText(/the answer stands at position \d+/).waitFor();
+      await dialog.getByText("ALLOW").waitFor();
+    } else {
+      await dialog.getByRole("status").filter({ hasText: "this needs the role approver; you are viewer" }).waitFor();
+      assert.ok(await go.isDisabled());
+      assert.equal(await handIn(page, "approvals"), 403, "the server takes it from a viewer");
+    }
+    await accessible(page);
+    fine();
+    await context.close();
+  }
+  assert.equal((await ended).status, "EXECUTED");
 });
 
 for (const [what, who, says] of [

@@ -5,6 +5,7 @@ import { copyFile, mkdir, readFile, rename, rm, writeFile } from "node:fs/promis
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { accessible, binary, cli, open, patience, shot, until, visit, zone } from "./harness.mjs";
+import { peopleApprove, transfer } from "./approved.mjs";
 
 const hostile = "<img src=x onerror=alert(1)> '; DROP TABLE halts; -- \u202Egnp.exe {{7*7}} &lt;b&gt;";
 let browser, z, keys;
@@ -421,34 +422,9 @@ test("a key behind an authenticator signs, and the authenticator is asked each t
   await context.close();
 });
 
-const moneyPolicy = `@id("people")
-@reason("Transfers need a person.")
-@approvals("1")
-permit (principal in Group::"staff", action == Action::"transfer", resource is Account);
-`;
-
-const moneyCases = `cases:
-  - {name: nobody has approved, agent: scout, tool: transfer, resource: acme, arguments: {to: acme, amount: 1, currency: EUR}, allow: false}
-  - {name: somebody has, agent: scout, tool: transfer, resource: acme, arguments: {to: acme, amount: 1, currency: EUR}, approvals: 1, allow: true, policies: [people]}
-`;
-
-/** Proposes a transfer that waits, and resolves with how it ended. */
-function transfer(amount, to) {
-  const child = spawn(binary, [
-    "--json", "--data", z.data, "--server", z.server, "propose", "--as", "scout", "--tool", "transfer", "--resource", "acme",
-    "--arg", `to=${to}`, "--arg", `amount=${amount}`, "--arg", "currency=EUR", "--timeout", "55s",
-  ]);
-  let said = "";
-  child.stdout.on("data", (text) => (said += text));
-  return new Promise((resolve) => child.once("exit", () => resolve(JSON.parse(said.split("\n")[0] || "{}"))));
-}
-
 test("what waits for people is approved and refused in the page, each exactly once", async () => {
   for (const name of ["g1", "g2"]) await copyFile(key(name), join(z.data, "governors", name, "signing.pem"));
-  await writeFile(join(z.data, "release", "policies", "money.cedar"), moneyPolicy);
-  await writeFile(join(z.data, "release", "tests", "money.yaml"), moneyCases);
-  z.cli(["release", "publish", "--accept-widening"]);
-  z.cli(["enroll", "approver", "alice", "--tools", "transfer"]);
+  await peopleApprove(z);
   for (const name of ["g1", "g2"]) await rm(join(z.data, "governors", name, "signing.pem"));
   const alice = (file) => join(z.data, "participants", "approver", "alice", file);
   await rename(alice("signing.pem"), key("alice")); // the console's server cannot answer for her
@@ -456,7 +432,7 @@ test("what waits for people is approved and refused in the page, each exactly on
   const { page, context, fine } = await visit(browser, `${z.url}/#/governance`);
   await page.getByText("release 3 is in force").waitFor();
   await page.getByText(/1 difference from release 2/).waitFor();
-  const first = transfer(101, "acme");
+  const first = transfer(z, 101, "acme");
   await page.locator("[data-waiting='1']").waitFor();
   const waiting = page.getByRole("region", { name: "Waiting for approval" });
   await waiting.getByText('"amount":101').waitFor();
@@ -480,7 +456,7 @@ test("what waits for people is approved and refused in the page, each exactly on
   assert.equal((await first).status, "EXECUTED");
   await dialog.getByRole("button", { name: "Close" }).first().click();
 
-  const second = transfer(102, "<img src=x> \u202Egnp.exe");
+  const second = transfer(z, 102, "<img src=x> \u202Egnp.exe");
   await waiting.getByText('"amount":102').waitFor();
   await waiting.getByText("\\u003cimg src=x\\u003e").waitFor(); // as the agent wrote it
   await waiting.getByText("\\u{202e}gnp.exe").waitFor(); // what would hide something is spelled out

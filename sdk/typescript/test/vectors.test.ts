@@ -4,21 +4,21 @@ import { test } from "node:test";
 
 import type { DescMessage } from "@bufbuild/protobuf";
 
-import { encodeIntent } from "../src/agent/intent.js";
+import { encodeIntent, uuid7 } from "../src/agent/intent.js";
 import { file_portcullis_v1_answer } from "../src/gen/portcullis/v1/answer_pb.js";
 import { file_portcullis_v1_claim } from "../src/gen/portcullis/v1/claim_pb.js";
 import { file_portcullis_v1_credential } from "../src/gen/portcullis/v1/credential_pb.js";
 import { file_portcullis_v1_decision } from "../src/gen/portcullis/v1/decision_pb.js";
 import { file_portcullis_v1_envelope } from "../src/gen/portcullis/v1/envelope_pb.js";
-import { file_portcullis_v1_governance } from "../src/gen/portcullis/v1/governance_pb.js";
+import { file_portcullis_v1_governance, GovernanceSchema } from "../src/gen/portcullis/v1/governance_pb.js";
 import { file_portcullis_v1_intent } from "../src/gen/portcullis/v1/intent_pb.js";
-import { file_portcullis_v1_pulse } from "../src/gen/portcullis/v1/pulse_pb.js";
+import { ApprovalSchema, file_portcullis_v1_pulse } from "../src/gen/portcullis/v1/pulse_pb.js";
 import { parseIssuers } from "../src/trust/chain.js";
 import { verifyCredential } from "../src/trust/credential.js";
 import { verify } from "../src/trust/ed25519.js";
-import { marshalList, pae, parseEnvelope, parseList, seal, signingKey, verifiedBy } from "../src/trust/envelope.js";
-import { digestOf, fromHex, toHex } from "../src/wire/bytes.js";
-import { tryDecode } from "../src/wire/decode.js";
+import { marshalList, pae, parseEnvelope, parseList, seal, sealed, signingKey, verifiedBy } from "../src/trust/envelope.js";
+import { digestOf, fromBase64, fromHex, toHex } from "../src/wire/bytes.js";
+import { decode, encode, tryDecode } from "../src/wire/decode.js";
 import { KINDS } from "../src/wire/kinds.js";
 import { MAX_PAYLOAD } from "../src/wire/limits.js";
 import { repository } from "./repository.js";
@@ -68,6 +68,45 @@ test("an agent puts the same bytes on the wire as Go's", () => {
     assert.deepEqual(parseList(read.payload), { ledger: v.ledger, items: [item] });
   }
 });
+
+test("half a character is refused, and no other text is signed in its place", () => {
+  const link = { agent: "spiffe://example.test/home/agent/scout", session: "s", sequence: 1n, previous: undefined };
+  const request = { tool: "file-read", arguments: { path: "a" }, resource: "a", timeout: 1000 };
+  assert.ok(encodeIntent(request, link, Date.now(), uuid7()).length > 0);
+  for (const half of ["\ud800", "a\udc00b"]) {
+    assert.throws(() => encodeIntent({ ...request, resource: half }, link, Date.now(), uuid7()), /half a character/);
+    assert.throws(() => encodeIntent({ ...request, arguments: `{"path":"${half}"}` }, link, Date.now(), uuid7()), /not Unicode/);
+  }
+});
+
+interface SignedVector {
+  about: string; kind: string; ok: boolean; keys: string[]; key_ids: string[]; public_keys: string[];
+  payload_type: string; payload: string; digest: string; pae: string; envelope: string;
+}
+
+test("what governors and approvers sign is written and signed again as by Go", () => {
+  const rows = vectors<SignedVector>("signed.json").filter((v) => v.ok);
+  assert.ok(rows.some((v) => v.key_ids.length > 1));
+  for (const v of rows) {
+    const [schema, kind] = v.kind === "approval" ? [ApprovalSchema, KINDS.approval] as const : [GovernanceSchema, KINDS.governance] as const;
+    assert.equal(v.payload_type, kind.payloadType);
+    const payload = fromHex(v.payload);
+    assert.equal(toHex(encode<DescMessage>(schema, decode<DescMessage>(schema, payload, MAX_PAYLOAD))), v.payload, v.about);
+    assert.equal(digestOf(payload), v.digest);
+    assert.equal(toHex(pae(v.payload_type, payload)), v.pae);
+    const keys = v.keys.map((pem) => signingKey(seedIn(pem)));
+    assert.deepEqual(keys.map((key) => [key.id, toHex(key.publicKey)]), v.key_ids.map((id, i) => [id, v.public_keys[i]]));
+    const signatures = keys.flatMap((key) => parseEnvelope(seal(v.payload_type, payload, key)).signatures);
+    assert.equal(toHex(sealed(v.payload_type, payload, signatures)), v.envelope, v.about);
+    const read = parseEnvelope(fromHex(v.envelope));
+    assert.ok(keys.every((key, i) => verifiedBy(read, i, key.publicKey)), v.about);
+  }
+});
+
+/** The seed in an Ed25519 key's PEM text: the last 32 bytes of its PKCS #8. */
+function seedIn(pem: string): Uint8Array {
+  return fromBase64(pem.replaceAll(/-----.*-----|\n/g, "")).slice(-32);
+}
 
 const messages = new Map<string, DescMessage>(
   [

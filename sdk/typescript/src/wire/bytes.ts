@@ -74,8 +74,9 @@ export function fromBase64(text: string): Uint8Array {
   return data;
 }
 
-/** Text as UTF-8. */
+/** Text as UTF-8; throws if it holds half a character (a lone surrogate), which has no bytes. */
 export function utf8(text: string): Uint8Array {
+  if (!text.isWellFormed()) throw new Error(`not Unicode: ${quoted(text)}`);
   return encoder.encode(text);
 }
 

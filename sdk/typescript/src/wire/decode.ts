@@ -59,17 +59,20 @@ function parse<D extends DescMessage>(schema: D, data: Uint8Array): MessageShape
 function validate<D extends DescMessage>(schema: D, message: MessageShape<D>): void {
   const result = validator.validate(schema, message);
   if (result.kind !== "valid") throw new RecordError(`${schema.name}: ${text(result.error)}`, { cause: result.error });
-  checkTimes(reflect(schema, message));
+  checkValues(reflect(schema, message));
 }
 
-/** Times out of protobuf's range would be other times to somebody else. */
-function checkTimes(part: ReflectMessage): void {
+/** Times out of protobuf's range would be other times to somebody else, and half a character (a lone surrogate) another text. */
+function checkValues(part: ReflectMessage): void {
   if (part.desc.typeName === "google.protobuf.Timestamp") checkSeconds(part, -62135596800n, 253402300799n, false);
   if (part.desc.typeName === "google.protobuf.Duration") checkSeconds(part, -315576000000n, 315576000000n, true);
   for (const field of part.desc.fields) {
-    if (field.message === undefined || !part.isSet(field)) continue;
-    if (field.fieldKind === "message") checkTimes(part.get(field));
-    if (field.fieldKind === "list") for (const one of part.get(field)) checkTimes(one as ReflectMessage);
+    if (!part.isSet(field)) continue;
+    const values: unknown[] = field.fieldKind === "list" ? [...part.get(field)] : [part.get(field)];
+    for (const one of values) {
+      if (field.message !== undefined) checkValues(one as ReflectMessage);
+      if (typeof one === "string" && !one.isWellFormed()) throw new RecordError(`${part.desc.name}.${field.name}: half a character (a lone surrogate) stands in it; write it again`);
+    }
   }
 }
 

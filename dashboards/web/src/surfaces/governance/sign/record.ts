@@ -5,7 +5,7 @@ import { type Approval, ApprovalSchema } from "$sdk/gen/portcullis/v1/pulse_pb";
 import { Role } from "$sdk/gen/portcullis/v1/release_pb";
 import { type Envelope, pae, parseEnvelope, sealed, verifiedBy } from "$sdk/trust/envelope";
 import { parseIdentity, spiffeID } from "$sdk/trust/identity";
-import { type Digest, digestIn, fromHex } from "$sdk/wire/bytes";
+import { type Digest, digestIn, fromHex, utf8 } from "$sdk/wire/bytes";
 import { decode, encode } from "$sdk/wire/decode";
 import { isName, KINDS } from "$sdk/wire/kinds";
 import { MAX_ITEM, MAX_PAYLOAD } from "$sdk/wire/limits";
@@ -18,17 +18,20 @@ export interface Place {
   zone: string;
 }
 
-/** A scope as people write it: global, zone, drill, tool:NAME, agent:NAME or session:AGENT#SESSION. Throws for anything else. */
+/**
+ * A scope as people write it: global, zone, drill, tool:NAME, agent:NAME or session:AGENT#SESSION, whose session has at
+ * most 64 bytes. The same texts mean the same as in core/governance (sdk/vectors/scopes.json). Throws for anything else.
+ */
 export function parseScope(text: string, place: Place): Scope {
   const [kind = "", value = ""] = split(text, ":");
   const make = (scopeKind: ScopeKind, of = "", session = ""): Scope => create(ScopeSchema, { kind: scopeKind, value: of, session });
-  if (value === "" && kind === "global" && !text.includes(":")) return make(ScopeKind.GLOBAL);
-  if (value === "" && kind === "zone" && !text.includes(":")) return make(ScopeKind.ZONE, place.zone);
-  if (value === "" && kind === "drill" && !text.includes(":")) return make(ScopeKind.DRILL);
+  if (text === "global") return make(ScopeKind.GLOBAL);
+  if (text === "zone") return make(ScopeKind.ZONE, place.zone);
+  if (text === "drill") return make(ScopeKind.DRILL);
   if (kind === "tool" && isName(value)) return make(ScopeKind.TOOL, value);
   if (kind === "agent" && isName(value)) return make(ScopeKind.AGENT, agentID(value, place));
   const [name = "", session = ""] = split(value, "#");
-  if (kind === "session" && isName(name) && session !== "" && session.length <= 64) return make(ScopeKind.SESSION, agentID(name, place), session);
+  if (kind === "session" && isName(name) && session !== "" && utf8(session).length <= 64) return make(ScopeKind.SESSION, agentID(name, place), session);
   throw new Error("a scope is global, tool:NAME, agent:NAME or session:AGENT#SESSION");
 }
 
@@ -41,19 +44,19 @@ function agentID(name: string, place: Place): string {
   return spiffeID({ trustDomain: place.trust_domain, zone: place.zone, role: Role.AGENT, name });
 }
 
-/** A halt's payload: the bytes that are signed. */
-export function haltPayload(place: Place, scope: string, reason: string): Uint8Array {
+/** A halt's payload: the bytes that are signed. Its id makes it another than equal ones. */
+export function haltPayload(place: Place, scope: string, reason: string, id = uuid7()): Uint8Array {
   const halt = create(HaltSchema, { scope: parseScope(scope, place), reason });
-  return governancePayload(place, { case: "halt", value: halt });
+  return governancePayload(place, id, { case: "halt", value: halt });
 }
 
 /** A resume's payload; halts are named by the digests of their payloads. */
-export function resumePayload(place: Place, halts: Digest[], reason: string): Uint8Array {
-  return governancePayload(place, { case: "resume", value: create(ResumeSchema, { halts: halts.map(fromHex), reason }) });
+export function resumePayload(place: Place, halts: Digest[], reason: string, id = uuid7()): Uint8Array {
+  return governancePayload(place, id, { case: "resume", value: create(ResumeSchema, { halts: halts.map(fromHex), reason }) });
 }
 
-function governancePayload(place: Place, record: Governance["record"]): Uint8Array {
-  return encode(GovernanceSchema, create(GovernanceSchema, { ledger: fromHex(place.ledger), id: uuid7(), record }));
+function governancePayload(place: Place, id: Uint8Array, record: Governance["record"]): Uint8Array {
+  return encode(GovernanceSchema, create(GovernanceSchema, { ledger: fromHex(place.ledger), id, record }));
 }
 
 /** The payload of an answer to one intent. */

@@ -1,1 +1,0 @@
-import{C as e,J as t,K as n,L as r,at as i,j as a,rt as o,vt as s,z as c}from"./index-CT-BblZn.js";var l=t(`<div role="region" tabindex="0"><!></div>`);function u(t,u){let d=e(u,`low`,3,!1);var f=l();let p;var m=i(f);c(m,()=>u.children),s(f),o(()=>{p=r(f,1,`scroll svelte-1vwh8mh`,null,p,{low:d()}),a(f,`aria-label`,u.label)}),n(t,f)}export{u as t};

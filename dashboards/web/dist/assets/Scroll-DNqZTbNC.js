@@ -1,0 +1,1 @@
+import{B as e,M as t,R as n,Y as r,it as i,ot as a,q as o,w as s,yt as c}from"./index-DmooptEx.js";var l=r(`<div role="region" tabindex="0"><!></div>`);function u(r,u){let d=s(u,`low`,3,!1);var f=l();let p;var m=a(f);e(m,()=>u.children),c(f),i(()=>{p=n(f,1,`scroll svelte-1vwh8mh`,null,p,{low:d()}),t(f,`aria-label`,u.label)}),o(r,f)}export{u as t};
