@@ -69,7 +69,8 @@ type appender struct {
 
 type pendingAppend struct {
 	subject  string
-	stream   string
+	stream   Stream
+	name     string // of the stream
 	deadline time.Time
 	done     func(uint64, error)
 }
@@ -122,7 +123,7 @@ func (a *appender) start(ctx context.Context, subject string, data []byte, done 
 	case <-a.stopped:
 		return &AppendError{Class: ErrUnreachable, Subject: subject, Cause: ErrClosed}
 	}
-	token := a.register(pendingAppend{subject, stream.Name(a.c.cfg.Zone), time.Now().Add(a.timeout), done})
+	token := a.register(pendingAppend{subject, stream, stream.Name(a.c.cfg.Zone), time.Now().Add(a.timeout), done})
 	if err := a.c.nc.PublishRequest(subject, a.inbox+"."+strconv.FormatUint(token, 36), data); err != nil {
 		return a.notSent(token, subject, err)
 	}
@@ -210,7 +211,13 @@ func (a *appender) acknowledged(m *nats.Msg) {
 		return // timed out before
 	}
 	<-a.slots
-	p.done(verdictOf(m, p))
+	seq, err := verdictOf(m, p)
+	p.done(seq, err)
+	if errors.Is(err, ErrUnreachable) {
+		a.c.unanswered(p.stream, err)
+	} else {
+		a.c.astray.answered(p.stream)
+	}
 }
 
 func (a *appender) callSettled() {
@@ -331,7 +338,7 @@ func verdictOf(m *nats.Msg, p pendingAppend) (uint64, error) {
 		return 0, &AppendError{Class: class, Subject: p.subject, Code: code, Cause: fmt.Errorf(format, args...)}
 	}
 	if m.Header.Get("Status") == "503" {
-		return fail(ErrUnreachable, 0, "stream %s does not exist or has no leader", p.stream)
+		return fail(ErrUnreachable, 0, "stream %s does not exist or has no leader", p.name)
 	}
 	var ack pubAck
 	if err := json.Unmarshal(m.Data, &ack); err != nil {
@@ -339,15 +346,15 @@ func verdictOf(m *nats.Msg, p pendingAppend) (uint64, error) {
 	}
 	switch {
 	case ack.Error != nil && ack.Error.Code == codeStoreFailed && fullStream[ack.Error.Description]:
-		return fail(ErrRefused, ack.Error.Code, "stream %s is full (%s); raise its limit, it never forgets", p.stream, ack.Error.Description)
+		return fail(ErrRefused, ack.Error.Code, "stream %s is full (%s); raise its limit, it never forgets", p.name, ack.Error.Description)
 	case ack.Error != nil && refusals[ack.Error.Code] != "":
-		return fail(ErrRefused, ack.Error.Code, "stream %s: %s (%s)", p.stream, refusals[ack.Error.Code], ack.Error.Description)
+		return fail(ErrRefused, ack.Error.Code, "stream %s: %s (%s)", p.name, refusals[ack.Error.Code], ack.Error.Description)
 	case ack.Error != nil:
-		return fail(ErrUnknown, ack.Error.Code, "stream %s: %s", p.stream, ack.Error.Description)
-	case ack.Stream != p.stream:
-		return fail(ErrUnknown, 0, "acknowledged by stream %q instead of %s", ack.Stream, p.stream)
+		return fail(ErrUnknown, ack.Error.Code, "stream %s: %s", p.name, ack.Error.Description)
+	case ack.Stream != p.name:
+		return fail(ErrUnknown, 0, "acknowledged by stream %q instead of %s", ack.Stream, p.name)
 	case ack.Duplicate, ack.Seq == 0:
-		return fail(ErrUnknown, 0, "stream %s took it for a duplicate", p.stream)
+		return fail(ErrUnknown, 0, "stream %s took it for a duplicate", p.name)
 	}
 	return ack.Seq, nil
 }

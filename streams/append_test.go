@@ -205,7 +205,7 @@ func TestAppendAsyncBlocksUntilContextEnds(t *testing.T) {
 
 // What an acknowledgement proves, and what not.
 func TestVerdictOfAcknowledgements(t *testing.T) {
-	p := pendingAppend{subject: intent, stream: "LEDGER_z"}
+	p := pendingAppend{subject: intent, name: "LEDGER_z"}
 	for answer, want := range map[string]error{
 		`{"stream":"LEDGER_z","seq":7}`:                  nil,
 		`{"stream":"LEDGER_y","seq":7}`:                  ErrUnknown,

@@ -446,3 +446,27 @@ func TestRunServer(t *testing.T) {
 	stop()
 	must(t, <-ended)
 }
+
+// leaderless is a cluster that has a stream, and nobody who leads it for a while.
+type leaderless struct {
+	nats.JetStreamContext
+	asked int
+}
+
+func (l *leaderless) StreamInfo(string, ...nats.JSOpt) (*nats.StreamInfo, error) {
+	l.asked++
+	info := &nats.StreamInfo{Config: *Heartbeats.settings(ZoneConfig{Zone: zone, Replicas: 3}), Cluster: &nats.ClusterInfo{}}
+	if l.asked > 1 {
+		info.Cluster.Leader = "n1"
+	}
+	return info, nil
+}
+
+// TestEnsureAwaitsLeaders: a stream that nobody leads is none to rely on yet.
+func TestEnsureAwaitsLeaders(t *testing.T) {
+	js, want := &leaderless{}, Heartbeats.settings(ZoneConfig{Zone: zone, Replicas: 3})
+	if err := ensureStream(t.Context(), js, want); !errors.Is(err, errLeaderless) || !awaitsServers(t.Context(), err) {
+		t.Errorf("without a leader: %v", err)
+	}
+	must(t, ensureStream(t.Context(), js, want))
+}

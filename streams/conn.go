@@ -54,6 +54,7 @@ type Conn struct {
 
 	backoff backoff
 	loss    lossLog
+	astray  astray
 	closing sync.Once
 
 	mu        sync.Mutex
@@ -260,6 +261,7 @@ func (c *Conn) lost(err error) {
 
 func (c *Conn) back() {
 	c.backoff.connected(time.Now())
+	c.astray.moved()
 	c.loss.settled()
 	c.log.Info("connection back", "participant", c.cfg.Name)
 	c.tell(eventBack)

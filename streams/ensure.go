@@ -86,13 +86,17 @@ var incomplete = []nats.ErrorCode{
 	10118, // the stream is offline
 }
 
+// errLeaderless reports a stream that is there and that nobody leads yet: a server may tell
+// of one that its others have not heard of.
+var errLeaderless = errors.New("it has no leader yet")
+
 // awaitsServers reports whether an attempt failed for want of servers that may
 // come.
 func awaitsServers(ctx context.Context, err error) bool {
 	if api, ok := errors.AsType[*nats.APIError](err); ok {
 		return slices.Contains(incomplete, api.ErrorCode)
 	}
-	return ctx.Err() == nil && (errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, nats.ErrNoStreamResponse) ||
+	return ctx.Err() == nil && (errors.Is(err, errLeaderless) || errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, nats.ErrNoStreamResponse) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrReconnectBufExceeded) || errors.Is(err, nats.ErrJetStreamNotEnabled))
 }
 
@@ -105,6 +109,9 @@ func ensureStream(ctx context.Context, js nats.JetStreamContext, want *nats.Stre
 	}
 	if err != nil {
 		return fmt.Errorf("streams: ensure stream %s: %w", want.Name, err)
+	}
+	if want.Replicas > 1 && (have.Cluster == nil || have.Cluster.Leader == "") {
+		return fmt.Errorf("streams: ensure stream %s: %w", want.Name, errLeaderless)
 	}
 	if fields := drift(want, &have.Config); len(fields) > 0 {
 		return fmt.Errorf("streams: stream %s is not as it must be: %s; correct these fields with an administrator's key, or use another store",

@@ -68,6 +68,17 @@ func (c *Conn) standing(ctx context.Context, s Stream) (standing, error) {
 
 // standingAt asks on a subject that leads to the leader.
 func (c *Conn) standingAt(ctx context.Context, s Stream, subject string) (standing, error) {
+	said, err := c.askLeader(ctx, s, subject)
+	switch {
+	case err == nil:
+		c.astray.answered(s)
+	case errors.Is(err, errTryAgain):
+		c.unanswered(s, err)
+	}
+	return said, err
+}
+
+func (c *Conn) askLeader(ctx context.Context, s Stream, subject string) (standing, error) {
 	wait, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	m, err := c.nc.RequestWithContext(wait, subject, nil)

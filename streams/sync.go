@@ -62,13 +62,16 @@ func (c *Conn) verifySync(ctx context.Context, servers int) (Durability, error) 
 	for {
 		m, err := next(ctx, answers)
 		if err != nil {
-			return 0, fmt.Errorf("%s: %w; check that they run and that this role may ask %s", poll.missing(), c.closedOr(err), varzSubject)
+			err = fmt.Errorf("%s: %w; check that they run and that this role may ask %s", poll.missing(), c.closedOr(err), varzSubject)
+			c.unanswered(theSyncing, err)
+			return 0, err
 		}
 		name, d, err := durabilityOf(m.Data)
 		if err != nil {
 			return 0, err
 		}
 		if poll.said[name] = d; poll.complete() {
+			c.astray.answered(theSyncing)
 			return poll.weakest(), nil
 		}
 	}

@@ -30,6 +30,23 @@ func TestClusterCutBroker(t *testing.T) {
 	w.Verdict(world.Expected{Trips: silence}).Tell("network cut: the leader, then a follower; twice", "goes on with the other two")
 }
 
+// TestClusterCutLink cuts the leader off from one follower, and from nobody else: both are well, and reach the third. Who is
+// connected to the follower must find another way to the leader.
+func TestClusterCutLink(t *testing.T) {
+	w := world.New(t, world.Settings{K: 2})
+	for range 2 {
+		leader, followers := w.Leader()
+		leader.CutFrom(followers[0].Host)
+		w.AwaitActions(some)
+		time.Sleep(20 * time.Second) // for long enough that whoever is astray has moved
+		w.AwaitActions(some)
+		leader.MendTo(followers[0].Host)
+		w.AwaitSynced()
+		w.AwaitActions(some)
+	}
+	w.Verdict(world.Expected{Trips: silence}).Tell("network cut: between the leader and one follower; twice", "goes on")
+}
+
 // TestClusterCutExecutor cuts one executor off from the fabric, and no further: it could act. It does not, neither by itself nor
 // against a halt that it cannot hear, and the other one goes on.
 func TestClusterCutExecutor(t *testing.T) {

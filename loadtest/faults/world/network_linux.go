@@ -78,6 +78,20 @@ func (h *Host) Mend() {
 	must(h.t, ip("link", "set", h.plug(), "up"))
 }
 
+// CutFrom cuts one way between two hosts, in both directions; everybody else reaches both.
+func (h *Host) CutFrom(other *Host) {
+	h.t.Helper()
+	h.ip("route", "add", "blackhole", other.Address)
+	other.ip("route", "add", "blackhole", h.Address)
+}
+
+// MendTo mends what CutFrom cut.
+func (h *Host) MendTo(other *Host) {
+	h.t.Helper()
+	h.ip("route", "del", "blackhole", other.Address)
+	other.ip("route", "del", "blackhole", h.Address)
+}
+
 // ip runs the command of this name in the test's namespace.
 func ip(arguments ...string) error { return command(append([]string{"ip"}, arguments...)...) }
 
