@@ -118,6 +118,7 @@ var decoders = map[string]string{
 	"witness.readKeys":                       "witness.FuzzFolder",
 	"zone.ReadTools":                         "zone.FuzzReadTools",
 	"zone.askBroker":                         "zone.FuzzAskBroker",
+	"zone.isConsole":                         "zone.FuzzIsConsole",
 	"zone.readHealth":                        "zone.FuzzReadHealth",
 	"zone.readTransfer":                      "zone.FuzzBank",
 }

@@ -59,3 +59,16 @@ func FuzzAskBroker(f *testing.F) {
 		}
 	})
 }
+
+// FuzzIsConsole: a console says its version, with status 200; nothing else is one.
+func FuzzIsConsole(f *testing.F) {
+	for _, text := range []string{`{"version":"v1"}`, `{"version":""}`, `{"Version":"v1"}`, `{"version":1}`, `{}`, `null`, ``, `[]`, `{"version":"v1"}{}`, `<title>Portcullis</title>`} {
+		f.Add(http.StatusOK, []byte(text))
+	}
+	f.Add(http.StatusServiceUnavailable, []byte(`{"version":"v1"}`))
+	f.Fuzz(func(t *testing.T, code int, body []byte) {
+		if err := isConsole(code, body); err == nil && (code != http.StatusOK || !strings.Contains(strings.ToLower(string(body)), "ion") && !strings.Contains(string(body), `\u`)) {
+			t.Fatalf("status %d and %q are taken for a console", code, body)
+		}
+	})
+}
