@@ -16,8 +16,16 @@ if [[ -z $targets ]]; then
   exit 1
 fi
 
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+log=$scratch/log program=$scratch/program
+interesting=$(go env GOCACHE)/fuzz # where go test -fuzz keeps inputs that reach something new
+
+# build PACKAGE: one program for all targets of a package, instrumented; it is linked once.
+build() {
+  go test -c -fuzz=Fuzz -o "$program" "$1"
+  dir=$(go list -f '{{.Dir}}' "$1")
+}
 
 # ran_out tells whether the log's only complaint is that time was up: until Go 1.27 the coordinator sometimes reports
 # the end of -fuzztime itself as a failure (golang/go#75804). A real failure names its input or the test's own words.
@@ -25,18 +33,21 @@ ran_out() {
   [[ $(sed -n '/^--- FAIL/,/^FAIL$/p' "$log" | sed '1d;$d') == "    context deadline exceeded" ]]
 }
 
-# fuzz PACKAGE NAME: one target; again when it only ran out of time, three times at most.
+# fuzz PACKAGE NAME: one target; again when it only ran out of time, three times at most. Inputs that crash it are left in
+# the package's testdata.
 fuzz() {
   local go=1
-  until go test -run '^$' -fuzz "^$2\$" -fuzztime "$fuzztime" "$1" </dev/null 2>&1 | tee "$log"; do
+  until (cd "$dir" && "$program" -test.run '^$' -test.fuzz "^$2\$" -test.fuzztime "$fuzztime" -test.fuzzcachedir "$interesting/$1") </dev/null 2>&1 | tee "$log"; do
     if ! ran_out || ((go++ == 3)); then return 1; fi
     echo "fuzz: the end of the time was told as a failure (golang/go#75804); again"
   done
 }
 
-count=0
+count=0 built=""
 while read -r package name; do
   echo "── $name ($package)"
+  if [[ $package != "$built" ]]; then build "$package"; fi
+  built=$package
   fuzz "$package" "$name"
   count=$((count + 1))
 done <<<"$targets"
