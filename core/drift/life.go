@@ -101,12 +101,18 @@ func (m *member) divergence(f *ledger.Fold) symptom {
 	return symptom{subject: m.id.String(), about: about{participant: m.id}, alike: true, since: f.LogTime()}
 }
 
-// answerFor notes for whom a resume has answered what it could have counted so far:
-// the sentinel may have seen it first.
+// answerFor notes for whom a resume has answered what was counted so far, or could have been: the
+// sentinel may have seen it first. What comes after it counts from nothing.
 func (w *Watch) answerFor(f *ledger.Fold, lifted []governance.Halt) {
+	gov := f.Governance()
 	for _, m := range w.roster {
-		if answered(f.Governance(), w.settings[schemas.DriftDecisionDivergence], schemas.DriftDecisionDivergence, m.divergence(f), lifted) {
+		if answered(gov, w.settings[schemas.DriftDecisionDivergence], schemas.DriftDecisionDivergence, m.divergence(f), lifted) {
 			m.answered = f.Seq()
+		}
+		if answered(gov, w.settings[schemas.DriftHeartbeatClone], schemas.DriftHeartbeatClone, symptom{subject: m.id.String(), about: about{participant: m.id}}, lifted) {
+			for i := range m.lives {
+				m.lives[i].overtaken = 0
+			}
 		}
 	}
 }

@@ -65,6 +65,15 @@ func TestHeartbeatClone(t *testing.T) {
 		w.beat("x1")
 		w.lives["x1"]++
 	}
+	resumed := func(w *world) { // governors answer for the turns so far
+		restarted(w)
+		for range 3 {
+			late(w)
+			w.pass(1, nil)
+		}
+		w.trip()
+		w.resume()
+	}
 	runNear(t, []near{
 		{"a restart", nil, restarted, nil},
 		{"many restarts", nil, func(w *world) {
@@ -74,6 +83,8 @@ func TestHeartbeatClone(t *testing.T) {
 		}, nil},
 		{"late bytes of the process before", nil, func(w *world) { restarted(w); late(w); late(w); late(w); w.pass(5, nil) }, nil},
 		{"it goes on", nil, func(w *world) { restarted(w); late(w); w.pass(1, nil); late(w) }, []string{"trip heartbeat.clone x1"}},
+		{"it ended as governors resumed", nil, func(w *world) { resumed(w); late(w); w.pass(5, nil) }, nil},
+		{"it goes on after a resume", nil, func(w *world) { resumed(w); late(w); w.pass(1, nil); late(w) }, []string{"trip heartbeat.clone x1"}},
 		{"the newer one ended at once, the older lives on", nil, func(w *world) {
 			restarted(w)
 			w.lives["x1"]--
