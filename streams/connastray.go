@@ -59,10 +59,10 @@ func (a *astray) moved() {
 	a.limit, a.since = 0, [theSyncing + 1]time.Time{}
 }
 
-// unanswered notes that a question had no answer, and has the connection try another server
-// when that lasts.
+// unanswered notes that a question had no answer though the connection stands, and has it try
+// another server when that lasts.
 func (c *Conn) unanswered(q Stream, err error) {
-	if !c.astray.unanswered(q, time.Now()) {
+	if !c.Connected() || !c.astray.unanswered(q, time.Now()) {
 		return
 	}
 	c.astray.moved()
