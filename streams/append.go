@@ -70,7 +70,6 @@ type appender struct {
 type pendingAppend struct {
 	subject  string
 	stream   Stream
-	name     string // of the stream
 	deadline time.Time
 	done     func(uint64, error)
 }
@@ -123,7 +122,7 @@ func (a *appender) start(ctx context.Context, subject string, data []byte, done 
 	case <-a.stopped:
 		return &AppendError{Class: ErrUnreachable, Subject: subject, Cause: ErrClosed}
 	}
-	token := a.register(pendingAppend{subject, stream, stream.Name(a.c.cfg.Zone), time.Now().Add(a.timeout), done})
+	token := a.register(pendingAppend{subject, stream, time.Now().Add(a.timeout), done})
 	if err := a.c.nc.PublishRequest(subject, a.inbox+"."+strconv.FormatUint(token, 36), data); err != nil {
 		return a.notSent(token, subject, err)
 	}
@@ -211,7 +210,7 @@ func (a *appender) acknowledged(m *nats.Msg) {
 		return // timed out before
 	}
 	<-a.slots
-	seq, err := verdictOf(m, p)
+	seq, err := verdictOf(m, p.subject, p.stream.Name(a.c.cfg.Zone))
 	p.done(seq, err)
 	if errors.Is(err, ErrUnreachable) {
 		a.c.unanswered(p.stream, err)
@@ -333,12 +332,12 @@ var fullStream = map[string]bool{
 	"maximum bytes exceeded": true, "maximum messages exceeded": true, "maximum messages per subject exceeded": true,
 }
 
-func verdictOf(m *nats.Msg, p pendingAppend) (uint64, error) {
+func verdictOf(m *nats.Msg, subject, stream string) (uint64, error) {
 	fail := func(class error, code int, format string, args ...any) (uint64, error) {
-		return 0, &AppendError{Class: class, Subject: p.subject, Code: code, Cause: fmt.Errorf(format, args...)}
+		return 0, &AppendError{Class: class, Subject: subject, Code: code, Cause: fmt.Errorf(format, args...)}
 	}
 	if m.Header.Get("Status") == "503" {
-		return fail(ErrUnreachable, 0, "stream %s does not exist or has no leader", p.name)
+		return fail(ErrUnreachable, 0, "stream %s does not exist or has no leader", stream)
 	}
 	var ack pubAck
 	if err := json.Unmarshal(m.Data, &ack); err != nil {
@@ -346,15 +345,15 @@ func verdictOf(m *nats.Msg, p pendingAppend) (uint64, error) {
 	}
 	switch {
 	case ack.Error != nil && ack.Error.Code == codeStoreFailed && fullStream[ack.Error.Description]:
-		return fail(ErrRefused, ack.Error.Code, "stream %s is full (%s); raise its limit, it never forgets", p.name, ack.Error.Description)
+		return fail(ErrRefused, ack.Error.Code, "stream %s is full (%s); raise its limit, it never forgets", stream, ack.Error.Description)
 	case ack.Error != nil && refusals[ack.Error.Code] != "":
-		return fail(ErrRefused, ack.Error.Code, "stream %s: %s (%s)", p.name, refusals[ack.Error.Code], ack.Error.Description)
+		return fail(ErrRefused, ack.Error.Code, "stream %s: %s (%s)", stream, refusals[ack.Error.Code], ack.Error.Description)
 	case ack.Error != nil:
-		return fail(ErrUnknown, ack.Error.Code, "stream %s: %s", p.name, ack.Error.Description)
-	case ack.Stream != p.name:
-		return fail(ErrUnknown, 0, "acknowledged by stream %q instead of %s", ack.Stream, p.name)
+		return fail(ErrUnknown, ack.Error.Code, "stream %s: %s", stream, ack.Error.Description)
+	case ack.Stream != stream:
+		return fail(ErrUnknown, 0, "acknowledged by stream %q instead of %s", ack.Stream, stream)
 	case ack.Duplicate, ack.Seq == 0:
-		return fail(ErrUnknown, 0, "stream %s took it for a duplicate", p.name)
+		return fail(ErrUnknown, 0, "stream %s took it for a duplicate", stream)
 	}
 	return ack.Seq, nil
 }

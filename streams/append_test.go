@@ -205,7 +205,6 @@ func TestAppendAsyncBlocksUntilContextEnds(t *testing.T) {
 
 // What an acknowledgement proves, and what not.
 func TestVerdictOfAcknowledgements(t *testing.T) {
-	p := pendingAppend{subject: intent, name: "LEDGER_z"}
 	for answer, want := range map[string]error{
 		`{"stream":"LEDGER_z","seq":7}`:                  nil,
 		`{"stream":"LEDGER_y","seq":7}`:                  ErrUnknown,
@@ -221,11 +220,11 @@ func TestVerdictOfAcknowledgements(t *testing.T) {
 		`{"error":{"err_code":10164,"description":"wrong last sequence: unknown"},"stream":"LEDGER_z"}`: ErrUnknown,
 		`{"error":{"err_code":1,"description":"?"},"stream":"LEDGER_z","seq":7}`:                        ErrUnknown,
 	} {
-		seq, err := verdictOf(&nats.Msg{Data: []byte(answer)}, p)
+		seq, err := verdictOf(&nats.Msg{Data: []byte(answer)}, intent, "LEDGER_z")
 		if !errors.Is(err, want) || (err == nil) != (want == nil) || (seq == 7) != (err == nil) {
 			t.Errorf("%s: %d, %v; want %v", answer, seq, err, want)
 		}
 	}
-	_, err := verdictOf(&nats.Msg{Header: nats.Header{"Status": {"503"}}}, p)
+	_, err := verdictOf(&nats.Msg{Header: nats.Header{"Status": {"503"}}}, intent, "LEDGER_z")
 	wantErr(t, err, ErrUnreachable)
 }

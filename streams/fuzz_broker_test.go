@@ -22,7 +22,7 @@ func FuzzAcknowledgement(f *testing.F) {
 	f.Add("503", []byte(`{"stream":"LEDGER_z1","seq":7}`))
 	f.Fuzz(func(t *testing.T, status string, data []byte) {
 		m := &nats.Msg{Header: nats.Header{"Status": {status}}, Data: data}
-		seq, err := verdictOf(m, pendingAppend{subject: "fabric.z1.governance", name: "LEDGER_z1"})
+		seq, err := verdictOf(m, "fabric.z1.governance", "LEDGER_z1")
 		if err != nil {
 			known := errors.Is(err, ErrRefused) || errors.Is(err, ErrUnreachable) || errors.Is(err, ErrUnknown)
 			if seq != 0 || !known {

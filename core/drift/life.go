@@ -98,7 +98,14 @@ func (w *Watch) diverged(f *ledger.Fold, m *member, before life, beat *pb.Heartb
 
 // divergence is the symptom that a participant counts differing decisions.
 func (m *member) divergence(f *ledger.Fold) symptom {
-	return symptom{subject: m.id.String(), about: about{participant: m.id}, alike: true, since: f.LogTime()}
+	s := m.symptom(f)
+	s.alike = true
+	return s
+}
+
+// symptom is one of a participant now.
+func (m *member) symptom(f *ledger.Fold) symptom {
+	return symptom{subject: m.id.String(), about: about{participant: m.id}, since: f.LogTime()}
 }
 
 // answerFor notes for whom a resume has answered what was counted so far, or could have been: the
@@ -109,7 +116,7 @@ func (w *Watch) answerFor(f *ledger.Fold, lifted []governance.Halt) {
 		if answered(gov, w.settings[schemas.DriftDecisionDivergence], schemas.DriftDecisionDivergence, m.divergence(f), lifted) {
 			m.answered = f.Seq()
 		}
-		if answered(gov, w.settings[schemas.DriftHeartbeatClone], schemas.DriftHeartbeatClone, symptom{subject: m.id.String(), about: about{participant: m.id}}, lifted) {
+		if answered(gov, w.settings[schemas.DriftHeartbeatClone], schemas.DriftHeartbeatClone, m.symptom(f), lifted) {
 			for i := range m.lives {
 				m.lives[i].overtaken = 0
 			}
@@ -119,5 +126,7 @@ func (w *Watch) answerFor(f *ledger.Fold, lifted []governance.Halt) {
 
 // raiseAbout raises an event about a participant.
 func (w *Watch) raiseAbout(f *ledger.Fold, rule string, m *member, detail string) {
-	w.raise(f, rule, symptom{subject: m.id.String(), about: about{participant: m.id}, since: f.LogTime(), detail: detail})
+	s := m.symptom(f)
+	s.detail = detail
+	w.raise(f, rule, s)
 }

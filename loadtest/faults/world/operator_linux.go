@@ -111,16 +111,20 @@ func (w *World) ask(subject string, answer any) error {
 		if !b.Running() {
 			continue
 		}
-		var p *operator
-		if p, err = w.operate(b); err != nil {
-			continue
-		}
-		err = errors.Join(p.request(subject, answer), p.conn.Close())
-		if err == nil {
+		if err = w.askAt(b, subject, answer); err == nil {
 			return nil
 		}
 	}
 	return err
+}
+
+// askAt asks one broker.
+func (w *World) askAt(b *Broker, subject string, answer any) error {
+	p, err := w.operate(b)
+	if err != nil {
+		return err
+	}
+	return errors.Join(p.request(subject, answer), p.conn.Close())
 }
 
 // told is what a broker, or whoever answers it, says of a stream when all is over.
@@ -128,12 +132,8 @@ func (w *World) told(b *Broker, stream string) string {
 	if !b.Running() {
 		return b.server() + " does not run"
 	}
-	p, err := w.operate(b)
-	if err != nil {
-		return fmt.Sprintf("%s: %v", b.server(), err)
-	}
 	var info json.RawMessage
-	err = errors.Join(p.request("$JS.API.STREAM.INFO."+stream, &info), p.conn.Close())
+	err := w.askAt(b, "$JS.API.STREAM.INFO."+stream, &info)
 	return fmt.Sprintf("%s on %s: %s %v", b.server(), stream, info, err)
 }
 
